@@ -1,0 +1,136 @@
+# What a developer does with the tree. Every goal sets up what it needs and is quick once that is
+# there; everything made stays in .venv, .cache and build, except Debian's packages.
+#
+#   make setup   virtual environment with the newest releases, and Debian's packages where root
+#   make test    the whole suite on the newest releases, then the unit suite on Debian's packages
+#   make lint    ruff, mypy
+#   make demo    a little production through dummy-cuebot and openrqd
+#   make bench   openrqd and the classic agent side by side, into docs/benchmarks.md
+#   make clean   forget all of it
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+# Debian's own Python, with Debian's own packages.
+DEBIAN_PYTHON ?= /usr/bin/python3
+JOBS ?= $(shell nproc)
+
+VENV := .venv
+CACHE := .cache
+INSTALLED := $(VENV)/installed
+TRIAL := -m twisted.trial
+
+# The unit suite is all but real processes, servers and installations.
+UNIT := $(filter-out integration packaging,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
+UNIT := $(addprefix tests.,$(UNIT)) $(patsubst tests/%.py,tests.%,$(wildcard tests/test_*.py))
+
+DEBIAN_PACKAGES := python3-venv python3-twisted python3-grpcio python3-protobuf python3-psutil \
+	python3-yaml python3-voluptuous python3-txaio python3-hypothesis python3-fuse fuse strace \
+	protobuf-compiler protobuf-compiler-grpc
+BENCH_PACKAGES := gcc libc6-dev
+
+.PHONY: help
+help:
+	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
+
+# ------------------------------------------------------------------------------------------------
+# Setting up
+
+.PHONY: setup
+setup: packages $(INSTALLED)
+
+# Not a stamp file: the tree may be shared by machines that have different packages.
+.PHONY: packages
+packages:
+	@command -v dpkg-query >/dev/null || { echo "no Debian here: no packages installed"; exit 0; }
+	present=$$(dpkg-query -W -f='$${Package} $${db:Status-Status}\n' $(DEBIAN_PACKAGES) $(EXTRA_PACKAGES) \
+		2>/dev/null | sed -n 's/ installed$$//p' || true)
+	missing=$$(comm -23 <(printf '%s\n' $(DEBIAN_PACKAGES) $(EXTRA_PACKAGES) | sort) <(sort <<<"$$present"))
+	if [ -z "$$missing" ]; then exit 0; fi
+	if [ "$$(id -u)" != 0 ]; then echo "not root, so please install:" $$missing; exit 0; fi
+	echo "installing Debian's packages:" $$missing
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	apt-get install -qq -y --no-install-recommends $$missing >/dev/null
+
+$(VENV)/bin/python: | packages
+	@echo "making the virtual environment $(VENV)"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "openrqd needs Python 3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+# The editable install also generates the stubs; it is repeated if they have gone.
+ifeq ($(wildcard rqd/proto/rqd_pb2_grpc.py),)
+.PHONY: $(INSTALLED)
+endif
+$(INSTALLED): pyproject.toml setup.py rqd/__init__.py $(wildcard proto/*.proto) | $(VENV)/bin/python
+	@echo "installing openrqd and the newest releases of what it needs into $(VENV)"
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--upgrade --upgrade-strategy eager --editable '.[test]'
+	touch $@
+
+# ------------------------------------------------------------------------------------------------
+# Checking
+
+.PHONY: lint
+lint: setup
+	@echo "ruff check"
+	$(VENV)/bin/ruff check
+	echo "ruff format"
+	$(VENV)/bin/ruff format --check --line-length 100
+	echo "mypy"
+	$(VENV)/bin/mypy
+
+# Both suites run, whatever becomes of the first.
+.PHONY: test
+test: setup
+	@status=0
+	$(MAKE) test-newest || status=$$?
+	$(MAKE) test-debian || status=$$?
+	exit $$status
+
+.PHONY: test-newest
+test-newest: setup
+	@echo "the whole suite, $(JOBS) at a time, on $$($(VENV)/bin/python --version) and the newest releases"
+	mkdir -p $(CACHE)
+	$(VENV)/bin/python $(TRIAL) -j $(JOBS) --temp-directory $(CACHE)/trial-newest tests 2>&1 \
+		| tee $(CACHE)/test-newest.log
+
+.PHONY: test-debian
+test-debian: setup
+	@mkdir -p $(CACHE)
+	rm -f $(CACHE)/test-debian.log
+	if ! $(DEBIAN_PYTHON) -c 'import google.protobuf, grpc, hypothesis, psutil, twisted, txaio, voluptuous, yaml'
+	then
+		echo "the unit suite can't run on Debian's packages: they aren't all installed"
+		[ "$${CI:-}" != true ]
+		exit 0
+	fi
+	echo "the unit suite, $(JOBS) at a time, on $$($(DEBIAN_PYTHON) --version) and Debian's packages"
+	$(DEBIAN_PYTHON) $(TRIAL) -j $(JOBS) --temp-directory $(CACHE)/trial-debian $(UNIT) 2>&1 \
+		| tee $(CACHE)/test-debian.log
+
+# ------------------------------------------------------------------------------------------------
+# Showing
+
+.PHONY: demo
+demo: setup
+	@$(VENV)/bin/python sandbox/demo
+
+.PHONY: bench
+bench: EXTRA_PACKAGES := $(BENCH_PACKAGES)
+bench: setup
+	@$(VENV)/bin/python -m benchmarks
+
+.PHONY: clean
+clean:
+	rm -rf $(VENV) $(CACHE) build dist *.egg-info _trial_temp* .hypothesis .mypy_cache .ruff_cache
+	rm -f rqd/proto/*_pb2*.py rqd/proto/*_pb2.pyi
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find . -name dropin.cache -delete
+
+# A recipe is one script, so that it can hold an `if` and stops at its first failure.
+.ONESHELL:

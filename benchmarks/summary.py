@@ -1,0 +1,102 @@
+"""From the rounds of a run to one line for each row: medians, spread, ratio, verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.agents import CLASSIC, OURS
+from benchmarks.figures import median
+from benchmarks.results import FLOOR, Result, Run
+from benchmarks.rows import ROWS, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The middle and the ends of a figure over the rounds."""
+
+    middle: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """The spread of at least one value."""
+        return cls(median(values), min(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row with what a run found: `spreads` by agent, and the floor's where there is one."""
+
+    row: Row
+    label: str
+    bar: str
+    spreads: Mapping[str, Spread]
+    ratio: Spread | None
+    """openrqd to the classic agent: of the medians, and the ends of the rounds' own ratios."""
+
+    @property
+    def met(self) -> bool | None:
+        """Is the promise kept? None if there is none, or if this run can't say.
+
+        Of a ratio the middle counts, of a value the worst round.
+        """
+        target, ours = self.row.target, self.spreads.get(OURS)
+        if target is None or ours is None:
+            return None
+        if target.of == "value":
+            return target.met(ours.high if target.bound == "≤" else ours.low)
+        return None if self.ratio is None else target.met(self.ratio.middle)
+
+
+def summarise(run: Run) -> list[Line]:
+    """The lines of all rows that the run measured, in the order of the rows."""
+    lines = (_line(row, run) for row in ROWS)
+    return [line for line in lines if line.spreads]
+
+
+def failures(run: Run) -> list[str]:
+    """A sentence for each round that gave no figures."""
+    return [
+        f"{result.measure}, round {result.round + 1}, {result.agent}: {result.error}"
+        for result in run.results
+        if result.error
+    ]
+
+
+def _line(row: Row, run: Run) -> Line:
+    rounds = {name: _values(row, run.results, name) for name in (*run.agents(), FLOOR)}
+    spreads = {name: Spread.of(list(v.values())) for name, v in rounds.items() if v}
+    label, bar = row.label.format_map(run.scale), row.bar.format_map(run.scale)
+    return Line(row, label, bar, spreads, _ratio(row, rounds))
+
+
+def _values(row: Row, results: Sequence[Result], agent: str) -> dict[int, float]:
+    """The figure of each counted round (the warm-up's number is below 0)."""
+    found = {}
+    for result in results:
+        if (result.measure, result.agent) == (row.measure, agent) and result.round >= 0:
+            value = _pick(result.figures, row.key)
+            if value is not None:
+                found[result.round] = value
+    return found
+
+
+def _pick(figures: Any, key: str) -> float | None:
+    for part in key.split("."):
+        figures = figures.get(part) if isinstance(figures, Mapping) else None
+    if not isinstance(figures, (int, float)) or math.isnan(figures):
+        return None
+    return float(figures)
+
+
+def _ratio(row: Row, rounds: Mapping[str, Mapping[int, float]]) -> Spread | None:
+    ours, classic = rounds.get(OURS), rounds.get(CLASSIC)
+    if not row.better or not ours or not classic or not median(list(classic.values())):
+        return None
+    pairs = [ours[r] / classic[r] for r in ours if classic.get(r)]
+    middle = median(list(ours.values())) / median(list(classic.values()))
+    return Spread(middle, min([middle, *pairs]), max([middle, *pairs]))

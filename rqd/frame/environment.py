@@ -1,0 +1,85 @@
+"""The environment of a frame (pure; SPEC §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rqd.frame.spec import FrameSpec
+from rqd.system.reservations import Reservation
+
+STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnvironment:
+    """What of the host goes into every frame's environment.
+
+    ``path`` is the frame's search path before the request's is appended; ``copied`` are the host's
+    variables that the configuration lets through; ``free_gpu_memory`` is in KiB.
+    """
+
+    name: str
+    path: str
+    copied: Mapping[str, str]
+    free_gpu_memory: int = 0
+
+
+def host_environment(
+    name: str,
+    environ: Mapping[str, str],
+    *,
+    use_path: bool,
+    use_all: bool,
+    names: tuple[str, ...],
+) -> HostEnvironment:
+    """Pick what the configuration lets through of the agent's own environment."""
+    copied = dict(environ) if use_all else {n: environ[n] for n in names if n in environ}
+    copied.pop("PATH", None)
+    path = environ.get("PATH", STANDARD_PATH) if use_path else STANDARD_PATH
+    return HostEnvironment(name, path, copied)
+
+
+def frame_environment(
+    spec: FrameSpec, host: HostEnvironment, reservation: Reservation, log_path: str
+) -> dict[str, str]:
+    """Return the whole environment of a frame, from scratch."""
+    env = {
+        **host.copied,
+        "PATH": host.path,
+        "TERM": "unknown",
+        "USER": spec.user_name,
+        "LOGNAME": spec.user_name,
+        "mcp": "1",
+        "show": spec.show,
+        "shot": spec.shot,
+        "jobid": spec.job_name,
+        "jobhost": host.name,
+        "frame": spec.frame_name,
+        "zframe": spec.frame_name,
+        "logfile": log_path,
+        "maxframetime": "0",
+        "minspace": "200",
+        "CUE3": "True",
+        "SP_NOMYCSHRC": "1",
+        "CUE_GPU_MEMORY": str(host.free_gpu_memory),
+        **{name: value for name, value in spec.environment.items() if name != "PATH"},
+    }
+    if asked := spec.environment.get("PATH"):
+        env["PATH"] = f"{host.path}:{asked}"
+    return env | _reserved(spec, reservation)
+
+
+def _reserved(spec: FrameSpec, reservation: Reservation) -> dict[str, str]:
+    """What the frame is told of the cores and GPUs that are its own."""
+    env = {}
+    if threads := len(reservation.threads):
+        env["CUE_THREADS"] = str(max(_number(spec.environment.get("CUE_THREADS")), threads))
+        env["CUE_HT"] = str(threads > reservation.points // 100)
+    if reservation.gpus:
+        env["CUE_GPU_CORES"] = env["CUDA_VISIBLE_DEVICES"] = ",".join(reservation.gpus)
+    return env
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0

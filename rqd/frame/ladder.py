@@ -1,0 +1,72 @@
+"""Ending a frame: ask, wait, insist, prove (SPEC §3, kill ladder)."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from rqd.log import Logger
+
+from rqd.frame.members import IMembers
+
+#: Pause between two rounds of SIGKILL, seconds: long enough for a process to die of the last one.
+_ROUND = 0.05
+#: Rounds after which what is still there is called unkillable (D state): about 10 s.
+_ROUNDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """How long a frame may take to end by itself, and what then (seconds)."""
+
+    timeout: float
+    interval: float
+    force: bool
+
+
+class Ladder:
+    """TERM to all of a frame, a time of grace, then KILL until nothing is left."""
+
+    log = Logger()
+
+    def __init__(self, members: IMembers, grace: Grace, *, frame_id: str, reactor: IReactorTime) -> None:
+        self._members = members
+        self._grace = grace
+        self._frame_id = frame_id
+        self._reactor = reactor
+
+    async def climb(self) -> None:
+        """Go up rung by rung; returns when the frame is dead or has been given up on."""
+        asked = self._members.send(signal.SIGTERM)
+        self._members.send(signal.SIGCONT)  # what is stopped can't hear the TERM otherwise
+        self.log.info("frame asked to end frame_id={frame_id} processes={n}", frame_id=self._frame_id, n=asked)
+        if await self._gone_within_grace():
+            self.log.info("frame ended within grace frame_id={frame_id}", frame_id=self._frame_id)
+        elif self._grace.force:
+            await self.sweep()
+
+    async def _gone_within_grace(self) -> bool:
+        deadline = self._reactor.seconds() + self._grace.timeout
+        while self._members.pids():
+            left = deadline - self._reactor.seconds()
+            if left <= 0:
+                return False
+            await self._pause(min(self._grace.interval, left))
+        return True
+
+    async def sweep(self) -> None:
+        """KILL all that is left, again until nothing is found; say so either way."""
+        for _ in range(_ROUNDS):
+            if not self._members.pids():
+                self.log.info("frame is dead frame_id={frame_id}", frame_id=self._frame_id)
+                return
+            self._members.kill()
+            await self._pause(_ROUND)
+        left = self._members.pids()
+        self.log.error("processes can't be killed frame_id={frame_id} pids={pids}", frame_id=self._frame_id, pids=left)
+
+    def _pause(self, seconds: float) -> Deferred[None]:
+        return deferLater(self._reactor, seconds, lambda: None)

@@ -1,0 +1,102 @@
+"""The processes of one frame, as something that can be signalled, counted and ended.
+
+By control group where the frame has one (nothing escapes it), else by session. Never by parent: a
+child whose parent died belongs to init, and still renders. The supervising shell leads the session
+but is ours, not the frame's: it lives until it has recorded the end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from zope.interface import Interface, implementer
+
+from rqd.system import cgroups
+from rqd.system.sampler import Membership
+from rqd.system.sessions import session_members
+
+
+#: No process has this session.
+_NO_SESSION = -1
+
+
+class IMembers(Interface):
+    """The processes of one frame. All calls read or write pseudo-files only and are quick."""
+
+    def pids() -> list[int]:
+        """Return the living processes of the frame, the supervisor left out."""
+
+    def membership() -> Membership:
+        """Return what statistics are to be sampled of. Reads files only: any thread may call."""
+
+    def send(number: int) -> int:
+        """Signal each process; return how many there were."""
+
+    def kill() -> None:
+        """SIGKILL everything, now; what forks meanwhile is met by the next call."""
+
+    def close() -> bool:
+        """Forget the frame if nothing of it is left; False while something is."""
+
+
+def _send(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+@implementer(IMembers)
+class GroupMembers:
+    """The members of a control group."""
+
+    def __init__(self, group: Path) -> None:
+        self.group = group
+
+    def pids(self) -> list[int]:
+        return cgroups.members(self.group)
+
+    def membership(self) -> Membership:
+        return Membership(_NO_SESSION, self.pids())
+
+    def send(self, number: int) -> int:
+        pids = self.pids()
+        for pid in pids:
+            _send(pid, number)
+        return len(pids)
+
+    def kill(self) -> None:
+        cgroups.kill(self.group)
+
+    def close(self) -> bool:
+        return cgroups.remove(self.group)
+
+
+@implementer(IMembers)
+class SessionMembers:
+    """The members of a session, found by looking at every process of the host."""
+
+    def __init__(self, supervisor: int, proc_root: str = "/proc") -> None:
+        self.supervisor = supervisor
+        self._proc_root = proc_root
+
+    def membership(self) -> Membership:
+        return Membership(self.supervisor)
+
+    def pids(self) -> list[int]:
+        found = session_members([self.supervisor], self._proc_root)[self.supervisor]
+        return [pid for pid in found if pid != self.supervisor]
+
+    def send(self, number: int) -> int:
+        pids = self.pids()
+        for pid in pids:
+            _send(pid, number)
+        return len(pids)
+
+    def kill(self) -> None:
+        self.send(signal.SIGKILL)
+
+    def close(self) -> bool:
+        return not self.pids()

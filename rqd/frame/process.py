@@ -1,0 +1,57 @@
+"""The running thing: a frame's supervisor as the reactor's child.
+
+``processExited`` is the end of the frame. There are no pipes to wait for: the frame writes to its
+spool or log, the chain to its chain file, so neither can block or break when the agent dies, and a
+running frame holds none of the agent's descriptors (spawning costs time for each open one).
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorProcess
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from rqd.frame.chain import OUTPUT, Chain
+
+
+class FrameProcess(ProcessProtocol):
+    """A started frame; ``exited`` fires once with the wait status of its supervisor.
+
+    ``pid`` is the supervisor's, which is the frame's session id; it is kept here because the
+    transport forgets its own when the process is reaped, and the session may outlive it.
+    """
+
+    pid: int
+
+    def __init__(self) -> None:
+        self.exited: Deferred[int] = Deferred()
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.pid = self.transport.pid  # type: ignore[attr-defined]
+
+    def processExited(self, reason: Failure) -> None:
+        self.exited.callback(reason.value.status)
+
+
+def spawn(chain: Chain, output: int, account: int, *, reactor: IReactorProcess) -> FrameProcess:
+    """Start a chain; raises OSError where its first program can't be run.
+
+    ``output`` and ``account`` (the chain file) are descriptors; the caller closes them.
+    """
+    process = FrameProcess()
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        reactor.spawnProcess(
+            process,
+            chain.arguments[0],
+            chain.arguments,
+            chain.environment,
+            childFDs={0: nothing, 1: account, 2: account, OUTPUT: output},
+        )
+    finally:
+        os.close(nothing)
+    return process

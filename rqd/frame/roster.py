@@ -1,0 +1,136 @@
+"""The frames of this host: who may start, who runs, who waits to be acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from rqd.log import Logger
+
+from rqd.background import background
+from rqd.frame.exits import COULD_NOT_START, FrameEnd
+from rqd.frame.lifecycle import Frame, Kill, Phase
+from rqd.frame.members import IMembers
+from rqd.frame.records import new_key
+from rqd.frame.spec import FrameSpec
+from rqd.frame.users import Identity
+from rqd.refusals import AlreadyRunning, Unavailable, UnknownFrame
+from rqd.system.reservations import Ledger
+from rqd.system.usage import FrameUsage
+
+if TYPE_CHECKING:
+    from rqd.frame.site import Site
+
+
+class Roster:
+    """All frames between their launch and their end, by frame id.
+
+    ``post`` takes the completion of an ended frame, by key; ``settled`` is called back with the key
+    once Cuebot has it.
+    """
+
+    log = Logger()
+
+    def __init__(self, *, ledger: Ledger, post: Callable[[str, bytes], None]) -> None:
+        self._ledger = ledger
+        self._post = post
+        self._frames: dict[str, Frame] = {}
+        self._unsettled: dict[str, Frame] = {}
+        self._closed = ""
+        self._empty: list[Deferred[None]] = []
+
+    # -- asking --------------------------------------------------------------------------------
+
+    def all(self) -> list[Frame]:
+        """Return the frames that run here, or are about to."""
+        return list(self._frames.values())
+
+    def get(self, frame_id: str) -> Frame:
+        """Return a frame; raises UnknownFrame."""
+        try:
+            return self._frames[frame_id]
+        except KeyError:
+            raise UnknownFrame(f"frame {frame_id!r} doesn't run here") from None
+
+    def when_empty(self) -> Deferred[None]:
+        """Fire once no frame is left."""
+        waiting: Deferred[None] = Deferred()
+        self._empty.append(waiting)
+        self._check_empty()
+        return waiting
+
+    # -- changing ------------------------------------------------------------------------------
+
+    def close(self, reason: str) -> None:
+        """Take no frames from now on; ``reason`` is what the scheduler is told."""
+        self._closed = reason
+
+    def launch(self, spec: FrameSpec, identity: Identity | None, site: Site) -> Frame:
+        """Reserve what a frame needs and let it live; raises Refused and then has changed nothing."""
+        if self._closed:
+            raise Unavailable(self._closed)
+        if spec.frame_id in self._frames:
+            raise AlreadyRunning(f"frame {spec.frame_id!r} runs here already")
+        key = new_key(spec.frame_id)
+        reservation = self._ledger.reserve(key, spec.num_cores, pin=spec.threadable)
+        frame = Frame(spec, key, reservation, identity, site)
+        self._frames[spec.frame_id] = frame
+        background(self._live(frame, site), self.log, f"frame_id={spec.frame_id}")
+        return frame
+
+    def kill(self, frame_id: str, reason: str) -> None:
+        """End a frame, also one that is only about to start; raises UnknownFrame."""
+        self.get(frame_id).kill(Kill(reason))
+
+    def kill_all(self, reason: str) -> None:
+        for frame in self.all():
+            frame.kill(Kill(reason))
+
+    def settled(self, key: str) -> None:
+        """Cuebot has the completion of a frame: its record may go."""
+        frame = self._unsettled.pop(key, None)
+        if frame is not None:
+            background(frame.forget(), self.log, f"forgetting frame_id={frame.spec.frame_id}")
+
+    def leave(self) -> None:
+        """The agent stops and the frames go on: let go of their logs."""
+        for frame in self.all():
+            frame.output.leave()
+
+    # -- sampling ------------------------------------------------------------------------------
+
+    def running(self) -> dict[str, IMembers]:
+        """Return the members of each running frame, by key."""
+        return {
+            frame.key: frame.members
+            for frame in self._frames.values()
+            if frame.phase is Phase.RUNNING and frame.members is not None
+        }
+
+    def sampled(self, usages: Mapping[str, FrameUsage]) -> None:
+        """Hand each frame its newest statistics; a missing sample means nothing."""
+        for frame in self._frames.values():
+            if usage := usages.get(frame.key):
+                frame.sampled(usage)
+
+    # -- living --------------------------------------------------------------------------------
+
+    async def _live(self, frame: Frame, site: Site) -> None:
+        try:
+            report = await frame.live()
+        except Exception:  # whatever went wrong, Cuebot must hear of an end
+            self.log.failure("frame failed frame_id={frame_id}", frame_id=frame.spec.frame_id)
+            frame.explanation = "internal error, see the agent's log"
+            end = FrameEnd(COULD_NOT_START, 0, site.time(), 0.0, frame.explanation)
+            report = site.compose(frame, end)
+        del self._frames[frame.spec.frame_id]
+        self._unsettled[frame.key] = frame
+        self._post(frame.key, report)
+        self._check_empty()
+
+    def _check_empty(self) -> None:
+        if not self._frames:
+            waiting, self._empty = self._empty, []
+            for deferred in waiting:
+                deferred.callback(None)

@@ -1,0 +1,158 @@
+"""A launch request, validated: what the agent was asked to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rqd.refusals import InvalidRequest
+
+#: A shell reads the command from a file, so its length is bounded by sense, not by the kernel.
+MAX_COMMAND_BYTES = 16 << 20
+#: The kernel's limit for one environment string (``NAME=value`` and its NUL), bytes.
+MAX_ENVIRONMENT_STRING = 128 << 10
+#: Room for the whole environment in an ``execve``; the kernel gives a quarter of the stack limit.
+MAX_ENVIRONMENT_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSpec:
+    """What runs, for whom, and within which limits.
+
+    ``num_cores`` is in points (100 = one core), memory limits in KiB, ``uid`` is None where the
+    request had none, ``gid`` 0 where it had none (proto3 cannot tell). ``request`` is the RunFrame
+    as it came, serialised: it is what GetRunFrame answers.
+    """
+
+    resource_id: str
+    job_id: str
+    job_name: str
+    frame_id: str
+    frame_name: str
+    layer_id: str
+    command: str
+    user_name: str
+    log_dir: str
+    show: str
+    shot: str
+    num_cores: int
+    num_gpus: int
+    uid: int | None
+    gid: int
+    ignore_nimby: bool
+    environment: Mapping[str, str]
+    os: str
+    soft_memory_limit: int
+    hard_memory_limit: int
+    loki_url: str
+    request: bytes
+
+    @property
+    def name(self) -> str:
+        """``job.frame``, as logs and people call it."""
+        return f"{self.job_name}.{self.frame_name}"
+
+    @property
+    def threadable(self) -> bool:
+        """Whether the frame asked for whole physical cores of its own (SPEC §3)."""
+        return self.environment.get("CUE_THREADABLE") == "1" and self.num_cores % 100 == 0
+
+
+class RunFrame(Protocol):
+    """The part of ``rqd.RunFrame`` that a spec is made from (this room imports no protobuf)."""
+
+    def __getattr__(self, name: str) -> Any: ...
+
+
+def parse(request: RunFrame) -> FrameSpec:
+    """Return the spec of a request.
+
+    Raises InvalidRequest with a sentence that names the field and what is wrong with it.
+    """
+    spec = FrameSpec(
+        uid=request.uid if request.HasField("uid") else None,
+        environment=dict(request.environment),
+        request=request.SerializeToString(),
+        **{field: getattr(request, field) for field in _COPIED},
+    )
+    for check in _CHECKS:
+        check(spec)
+    return spec
+
+
+_COPIED = tuple(
+    name
+    for name in FrameSpec.__dataclass_fields__
+    if name not in {"uid", "environment", "request"}
+)
+
+
+def _check_ids(spec: FrameSpec) -> None:
+    if not spec.frame_id:
+        raise InvalidRequest("frame_id is empty")
+
+
+def _check_names(spec: FrameSpec) -> None:
+    """Job and frame name become a file name in the log folder: nothing may leave that folder."""
+    for field, value in (("job_name", spec.job_name), ("frame_name", spec.frame_name)):
+        if not value:
+            raise InvalidRequest(f"{field} is empty")
+        if "/" in value or value in (".", "..") or any(ord(c) < 32 or c == "\x7f" for c in value):
+            raise InvalidRequest(
+                f"{field} {value!r} can't be part of a file name: it may hold no '/',"
+                " no control character, and not be '.' or '..'"
+            )
+    if len(f"{spec.name}.rqlog.15".encode(errors="surrogateescape")) > 255:
+        raise InvalidRequest("job_name and frame_name together are too long for a file name")
+
+
+def _check_command(spec: FrameSpec) -> None:
+    if not spec.command.strip():
+        raise InvalidRequest("command is empty")
+    if "\0" in spec.command:
+        raise InvalidRequest("command holds a NUL byte, which no shell can run")
+    if len(spec.command.encode(errors="surrogateescape")) > MAX_COMMAND_BYTES:
+        raise InvalidRequest(f"command is longer than {MAX_COMMAND_BYTES >> 20} MiB")
+
+
+def _check_numbers(spec: FrameSpec) -> None:
+    if spec.num_cores <= 0:
+        raise InvalidRequest(f"num_cores must be positive (in points, 100 a core), not {spec.num_cores}")
+    if spec.num_gpus < 0:
+        raise InvalidRequest(f"num_gpus can't be negative: {spec.num_gpus}")
+    if spec.uid is not None and spec.uid <= 0:
+        raise InvalidRequest(f"uid must be positive, not {spec.uid}: frames never run as root")
+    if spec.gid < 0:
+        raise InvalidRequest(f"gid can't be negative: {spec.gid}")
+
+
+def _check_log_dir(spec: FrameSpec) -> None:
+    if not spec.log_dir.startswith("/") or "\0" in spec.log_dir:
+        raise InvalidRequest(f"log_dir must be an absolute path, not {spec.log_dir!r}")
+
+
+def _check_environment(spec: FrameSpec) -> None:
+    total = 0
+    for name, value in spec.environment.items():
+        if not name or "=" in name or "\0" in name or "\0" in value:
+            raise InvalidRequest(
+                f"environment variable {name!r} can't be set: a name may not be empty or hold '=',"
+                " and neither name nor value may hold a NUL byte"
+            )
+        size = len(f"{name}={value}".encode(errors="surrogateescape")) + 1
+        if size > MAX_ENVIRONMENT_STRING:
+            raise InvalidRequest(f"environment variable {name!r} is longer than 128 KiB")
+        total += size
+    if total > MAX_ENVIRONMENT_BYTES:
+        raise InvalidRequest(f"the environment is larger than {MAX_ENVIRONMENT_BYTES >> 20} MiB")
+
+
+_CHECKS = (
+    _check_ids,
+    _check_names,
+    _check_command,
+    _check_numbers,
+    _check_log_dir,
+    _check_environment,
+)

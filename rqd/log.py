@@ -1,0 +1,28 @@
+"""The agent's logger: Twisted's, with a threshold in front.
+
+What is below the threshold costs one comparison: it is neither formatted nor handed to observers,
+also under ``twistd``, whose own observers know no levels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.logger import Logger as TwistedLogger
+from twisted.logger import LogLevel
+
+_threshold: LogLevel = LogLevel.info
+
+
+def set_threshold(name: str) -> None:
+    """Let only events of this level (``debug`` to ``critical``) and above pass."""
+    global _threshold
+    _threshold = LogLevel.levelWithName(name)
+
+
+class Logger(TwistedLogger):
+    """A class-level logger; templates are constant and hold ``key={field}`` pairs."""
+
+    def emit(self, level: LogLevel, format: str | None = None, **kwargs: Any) -> None:  # noqa: A002
+        if level >= _threshold:
+            super().emit(level, format, **kwargs)

@@ -1,0 +1,158 @@
+"""A log that the frame writes itself (timestamps off): the agent looks at its size now and then.
+
+The file may be on a mount that hangs: every touch is a worker's job, one at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rqd.log import Logger
+from rqd.logging import checkpoint, spool
+from rqd.logging.checkpoint import Position
+from rqd.logging.explain import explain
+from rqd.logging.interfaces import IFrameLog, LogUnavailable
+from rqd.logging.logfile import LogFile
+from rqd.logging.mounts import WorkersStopped
+from rqd.logging.spoollog import RETRY_FIRST, RETRY_LAST, Means
+from rqd.logging.watching import OutputSize
+
+PERIOD = 2.0
+"""Seconds between two looks at a log."""
+
+NO_FOOTER = 0
+
+
+class DirectFile:
+    """The worker's side. The checkpoint holds the header's length and where the footer begins."""
+
+    def __init__(self, log: LogFile, checkpoint_path: str, position: Position) -> None:
+        self._log = log
+        self._checkpoint_path = checkpoint_path
+        self._position = position
+
+    def create(self, header: bytes) -> None:
+        """A new log; raises ``LogUnavailable``."""
+        try:
+            self._log.create(header)
+            self._position = Position(len(header), NO_FOOTER, True)
+            checkpoint.create(self._checkpoint_path, self._position, self._log.inode)
+        except (OSError, ValueError) as error:
+            raise LogUnavailable(explain(self._log.path, error)) from error
+
+    @property
+    def header_length(self) -> int:
+        """Where the output begins."""
+        return self._position.offset
+
+    def look(self) -> tuple[int, float]:
+        """Bytes of output and the time of the last."""
+        facts = os.stat(self._log.path)
+        return max(facts.st_size - self.header_length, 0), facts.st_mtime
+
+    def add_footer(self, footer: bytes) -> None:
+        """Complete the log; a footer that an earlier try began is cut off first."""
+        try:
+            size = self._log.open()
+            if self._position.length == NO_FOOTER:
+                self._position = replace(self._position, length=size)
+                checkpoint.create(self._checkpoint_path, self._position, self._log.inode)
+            elif size > self._position.length:
+                size = self._position.length
+                self._log.truncate(size)
+            self._log.append([footer] if self._log.ends_line(size) else [b"\n", footer])
+            self._log.close()
+        finally:
+            self._log.abandon()
+
+
+@implementer(IFrameLog)
+class DirectLog:
+    """See ``IFrameLog``."""
+
+    log = Logger()
+
+    def __init__(self, path: str, file: DirectFile, size: OutputSize, means: Means) -> None:
+        self.path = path
+        self.last_output = means.wall_clock()
+        self._file = file
+        self._size = size
+        self._reactor = means.reactor
+        self._workers = means.workers
+        self._wall_clock = means.wall_clock
+        self._call: IDelayedCall | None = None
+        self._left = False
+        self._pause = RETRY_FIRST
+        self._said = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of output, as of the last look."""
+        return self._size.value
+
+    def open(self, header: bytes) -> Deferred[None]:
+        """Make the log; fails with ``LogUnavailable``."""
+        return self._workers.run(self.path, self._file.create, header)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._call = None
+        looking = self._workers.run(self.path, self._file.look)
+        looking.addCallbacks(self._looked, self._say)
+        looking.addBoth(self._plan)
+
+    def tail(self, lines: int) -> Deferred[bytes]:
+        """The last lines; waits for the log's file system."""
+        return self._workers.run(
+            self.path, spool.last_lines, self.path, lines, self._file.header_length
+        )
+
+    def close(self, footer: bytes) -> Deferred[None]:
+        """Add the footer."""
+        self.leave()
+        closed: Deferred[None] = Deferred()
+        self._add_footer(footer, closed)
+        return closed
+
+    def leave(self) -> None:
+        """Look no more."""
+        self._left = True
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _looked(self, found: tuple[int, float]) -> None:
+        size, written = found
+        self._said = False
+        self.last_output = min(written, self._wall_clock())
+        self._size.value = size
+
+    def _plan(self, _: object) -> None:
+        if not self._left:
+            self._call = self._reactor.callLater(PERIOD, self.start)
+            self._size.check()
+
+    def _add_footer(self, footer: bytes, closed: Deferred[None]) -> None:
+        adding = self._workers.run(self.path, self._file.add_footer, footer)
+        adding.addCallbacks(closed.callback, self._try_later, errbackArgs=(footer, closed))
+
+    def _try_later(self, failure: Failure, footer: bytes, closed: Deferred[None]) -> None:
+        self._say(failure)
+        if not failure.check(WorkersStopped):
+            self._reactor.callLater(self._pause, self._add_footer, footer, closed)
+            self._pause = min(self._pause * 2, RETRY_LAST)
+
+    def _say(self, failure: Failure) -> None:
+        if not self._said and not failure.check(WorkersStopped):
+            self._said = True
+            self.log.warn(
+                "log cannot be reached log={path} error={error}",
+                path=self.path,
+                error=str(failure.value),
+            )

@@ -1,0 +1,168 @@
+"""Opening and resuming frame logs: the logging room's front door."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from rqd.logging import checkpoint, spool
+from rqd.logging.checkpoint import Position
+from rqd.logging.copier import Copier
+from rqd.logging.directlog import NO_FOOTER, DirectFile, DirectLog
+from rqd.logging.interfaces import IFrameLog, IFrameLogs, IWakeups, IWorkers
+from rqd.logging.logfile import LogFile
+from rqd.logging.mounttable import MountTable
+from rqd.logging.spoollog import Means, SpoolLog
+from rqd.logging.watching import OutputSize
+
+_Found = tuple[Position, int]
+_UNKNOWN = -1
+_NOTHING: _Found = (Position(0, NO_FOOTER, True), 0)
+
+
+@implementer(IFrameLogs)
+class FrameLogs:
+    """Opens logs of both kinds: copied from a spool, and written by the frame itself."""
+
+    def __init__(
+        self,
+        *,
+        reactor: IReactorTime,
+        workers: IWorkers,
+        wakeups: IWakeups,
+        table: MountTable,
+        max_size: int,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``max_size``: bytes of output after which ``too_big`` is called, 0 for no limit."""
+        self._means = Means(reactor, workers, wakeups, wall_clock)
+        self._workers = workers
+        self._table = table
+        self._max_size = max_size
+
+    def open(
+        self,
+        path: str,
+        header: bytes,
+        *,
+        spool_path: str | None,
+        checkpoint_path: str,
+        owner: tuple[int, int] | None,
+        too_big: Callable[[], None],
+    ) -> Deferred[IFrameLog]:
+        """A new log; fails with ``LogUnavailable``."""
+        if spool_path is None:
+            log = self._direct(path, _NOTHING, checkpoint_path, owner, too_big)
+            return log.open(header).addCallback(lambda _: log)
+        following, opened = self.begin(
+            path,
+            header,
+            spool_path=spool_path,
+            checkpoint_path=checkpoint_path,
+            owner=owner,
+            too_big=too_big,
+        )
+        return opened.addCallback(lambda _: following)
+
+    def begin(
+        self,
+        path: str,
+        header: bytes,
+        *,
+        spool_path: str,
+        checkpoint_path: str,
+        owner: tuple[int, int] | None,
+        too_big: Callable[[], None],
+    ) -> tuple[IFrameLog, Deferred[None]]:
+        """A new log that can be started before it is open."""
+        log = self._spooled(
+            path, _NOTHING, spool_path, checkpoint_path, owner, too_big, header=header
+        )
+        return log, log.open()
+
+    def resume(
+        self,
+        path: str,
+        header: bytes,
+        *,
+        spool_path: str | None,
+        checkpoint_path: str,
+        owner: tuple[int, int] | None,
+        too_big: Callable[[], None],
+    ) -> Deferred[IFrameLog]:
+        """An earlier agent's log: goes on where its checkpoint says."""
+
+        def found(checkpoint: _Found | None) -> IFrameLog:
+            known = checkpoint or _NOTHING
+            if spool_path is None:
+                return self._direct(path, known, checkpoint_path, owner, too_big)
+            return self._spooled(
+                path,
+                known,
+                spool_path,
+                checkpoint_path,
+                owner,
+                too_big,
+                header=header if checkpoint is None else None,
+            )
+
+        return self._workers.run_for("state", _find, spool_path, checkpoint_path).addCallback(found)
+
+    def _spooled(
+        self,
+        path: str,
+        known: _Found,
+        spool_path: str,
+        checkpoint_path: str,
+        owner: tuple[int, int] | None,
+        too_big: Callable[[], None],
+        *,
+        header: bytes | None,
+    ) -> SpoolLog:
+        position, inode = known
+        copier = Copier(
+            self._file(path, inode, owner),
+            spool_path,
+            checkpoint_path,
+            header=header,
+            late_errors=not self._table.mount_of(path).local,
+        )
+        size = OutputSize(self._max_size, too_big)
+        return SpoolLog(path, spool_path, copier, position, size, self._means)
+
+    def _direct(
+        self,
+        path: str,
+        known: _Found,
+        checkpoint_path: str,
+        owner: tuple[int, int] | None,
+        too_big: Callable[[], None],
+    ) -> DirectLog:
+        position, inode = known
+        file = DirectFile(self._file(path, inode, owner), checkpoint_path, position)
+        return DirectLog(path, file, OutputSize(self._max_size, too_big), self._means)
+
+    def _file(self, path: str, inode: int, owner: tuple[int, int] | None) -> LogFile:
+        steady = not self._table.mount_of(path).fstype.startswith("fuse")
+        return LogFile(path, inode, owner, steady=steady)
+
+
+def _find(spool_path: str | None, checkpoint_path: str) -> _Found | None:
+    """In a worker for local disk: what the checkpoint says, ``None`` if there never was one.
+
+    From a damaged one nothing is known: rather repeat text than lose it.
+    """
+    found = checkpoint.load(checkpoint_path)
+    if found is not None or not os.path.exists(checkpoint_path):
+        return found
+    offset = 0
+    if spool_path is not None:
+        with suppress(OSError):
+            offset = spool.first_data(spool_path)
+    return Position(offset, NO_FOOTER if spool_path is None else _UNKNOWN, True), 0

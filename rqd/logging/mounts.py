@@ -1,0 +1,158 @@
+"""A few threads per mount for blocking disk work.
+
+A thread that is stuck in a dead mount cannot be ended, so each mount has its own: the dead take
+theirs with them, logs elsewhere and the state folder go on. The threads are daemons that nobody
+joins, so that a stuck one does not hold up the agent's exit (Twisted's own pool joins its).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rqd.logging.interfaces import IWorkers
+from rqd.logging.mounttable import MountTable
+
+T = TypeVar("T")
+
+PER_MOUNT = 2
+"""Threads a mount gets: one slow file must not hold up its neighbours; more buys little."""
+
+
+class IWorkersReactor(IReactorFromThreads, IReactorTime):
+    """What the workers need of a reactor."""
+
+
+class WorkersStopped(Exception):
+    """Work was offered to workers that have been stopped."""
+
+
+class _Crew:
+    """The threads of one mount: one queue, a thread more only when all are busy."""
+
+    def __init__(self, name: str, deliver: Callable[[_Crew, Deferred[Any] | None, Any], None]):
+        self._name = name
+        self._deliver = deliver
+        self._jobs: SimpleQueue[tuple[Deferred[Any], Callable[..., Any], Any] | None]
+        self._jobs = SimpleQueue()
+        self.unfinished = 0
+        self.threads = 0
+
+    def put(self, waiting: Deferred[Any], function: Callable[..., Any], args: Any) -> None:
+        """Queue a job; on the reactor."""
+        self.unfinished += 1
+        if self.unfinished > self.threads < PER_MOUNT:
+            self.threads += 1
+            Thread(target=self._work, name=f"disk {self._name}", daemon=True).start()
+        self._jobs.put((waiting, function, args))
+
+    def stop(self) -> None:
+        """Let the threads end after what is queued."""
+        for _ in range(self.threads):
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            waiting, function, args = job
+            try:
+                result = function(*args)
+            except BaseException:  # the edge of a thread: whatever it is, the caller gets it
+                result = Failure()
+            self._deliver(self, waiting, result)
+            del job, waiting, function, args, result  # hold nothing while idle
+        self._deliver(self, None, None)
+
+
+@implementer(IWorkers)
+class MountWorkers:
+    """Runs blocking functions, each in a thread of the mount that its path is on."""
+
+    def __init__(self, *, reactor: IWorkersReactor, table: MountTable) -> None:
+        self._reactor = reactor
+        self._table = table
+        self._crews: dict[str, _Crew] = {}
+        self._results: deque[tuple[_Crew, Deferred[Any] | None, Any]] = deque()
+        self._scheduled = False
+        self._stopping: Deferred[None] | None = None
+
+    def run(self, path: str, function: Callable[..., T], *args: object) -> Deferred[T]:
+        """Run ``function(*args)`` in a thread of the mount that holds ``path`` (absolute)."""
+        return self._put(self._table.mount_of(path).point, function, args)
+
+    def run_for(self, purpose: str, function: Callable[..., T], *args: object) -> Deferred[T]:
+        """Run ``function(*args)`` in a thread that serves nothing but ``purpose``."""
+        return self._put(purpose, function, args)
+
+    @property
+    def thread_count(self) -> int:
+        """How many threads there are: at most ``PER_MOUNT`` for each mount and purpose."""
+        return sum(crew.threads for crew in self._crews.values())
+
+    def stop(self, patience: float) -> Deferred[None]:
+        """Take no more work; fires when all that is queued is done, or after ``patience`` seconds.
+
+        Threads that are stuck are left behind: they are daemons and hold nothing up.
+        """
+        stopping = self._stopping = Deferred()
+        impatience = self._reactor.callLater(patience, self._stopped)
+        for crew in self._crews.values():
+            crew.stop()
+        self._check_stopped()
+
+        def settled(result: None) -> None:
+            if impatience.active():
+                impatience.cancel()
+            self._table.close()
+
+        return stopping.addCallback(settled)
+
+    def _put(self, name: str, function: Callable[..., Any], args: Any) -> Deferred[Any]:
+        if self._stopping is not None:
+            return fail(WorkersStopped("the agent is stopping"))
+        crew = self._crews.get(name)
+        if crew is None:
+            crew = self._crews[name] = _Crew(name, self._deliver)
+        waiting: Deferred[Any] = Deferred()
+        crew.put(waiting, function, args)
+        return waiting
+
+    def _deliver(self, crew: _Crew, waiting: Deferred[Any] | None, result: Any) -> None:
+        """In a worker: hand over a result, or the end of a thread, waking the reactor once.
+
+        The flag is cleared before the results are taken, so none is left behind.
+        """
+        self._results.append((crew, waiting, result))
+        if not self._scheduled:
+            self._scheduled = True
+            self._reactor.callFromThread(self._take_results)
+
+    def _take_results(self) -> None:
+        self._scheduled = False
+        while self._results:
+            crew, waiting, result = self._results.popleft()
+            if waiting is None:
+                crew.threads -= 1
+                self._check_stopped()
+            else:
+                crew.unfinished -= 1
+                waiting.callback(result)
+
+    def _check_stopped(self) -> None:
+        if not self.thread_count:
+            self._stopped()
+
+    def _stopped(self) -> None:
+        stopping, self._stopping = self._stopping, _DONE
+        if stopping is not None and stopping is not _DONE:
+            stopping.callback(None)
+
+
+_DONE: Deferred[None] = Deferred()

@@ -1,0 +1,129 @@
+"""Which Cuebot is called: one at random, the next when it fails, a fresh connection now and then.
+
+All Cuebots of a farm work on one database, so a report may go to any of them, and may go twice.
+A connection over which a call failed is left to its other calls and replaced: the replacement
+looks the name up again, and finds a Cuebot that is back without waiting for gRPC's own backoff.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, MutableSequence
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+
+from rqd.report.connection import Connection, CuebotError, connect
+
+if TYPE_CHECKING:
+    from rqd.config.settings import GrpcSettings
+
+#: Codes that speak of the request itself: another Cuebot would say the same.
+_ABOUT_THE_REQUEST = frozenset(
+    {
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "FAILED_PRECONDITION",
+        "OUT_OF_RANGE",
+        "PERMISSION_DENIED",
+        "ABORTED",
+    }
+)
+#: How long a stop waits for cancelled calls to end, seconds.
+_STOP_TIMEOUT = 2.0
+
+
+class IReactorReports(IReactorTime, IReactorFromThreads):
+    """What calls to Cuebot need of the reactor."""
+
+
+class CuebotClient:
+    """Calls to whichever Cuebot answers. The first call connects, ``stop`` ends it all."""
+
+    def __init__(
+        self,
+        *,
+        reactor: IReactorReports,
+        settings: GrpcSettings,
+        connect: Callable[[IReactorReports, str], Connection] = connect,
+        shuffle: Callable[[MutableSequence[str]], None] = random.shuffle,
+    ) -> None:
+        self._reactor = reactor
+        self._expires_after = settings.connection_expires_after
+        self._connect = connect
+        self._endpoints = list(settings.cuebot_endpoints)
+        shuffle(self._endpoints)
+        self._current: Connection | None = None
+        self._connected_at = 0.0
+        self._open: set[Connection] = set()
+        self._stopped = False
+
+    def call(self, method: str, request: bytes, timeout: float) -> Deferred[bytes]:
+        """Call ``method`` (its full path) with a serialised request; the response comes likewise.
+
+        ``timeout`` (seconds) bounds the whole, fail-over included. Failures are CuebotError.
+        """
+        return Deferred.fromCoroutine(self._call(method, request, timeout))
+
+    def stop(self) -> Deferred[None]:
+        """Cancel what is in flight and close; fires within a bounded time. No call works after."""
+        self._stopped = True
+        self._current = None
+        closed = DeferredList([connection.cancel() for connection in self._open])
+        return closed.addTimeout(_STOP_TIMEOUT, self._reactor, _give_up).addCallback(_nothing)
+
+    async def _call(self, method: str, request: bytes, timeout: float) -> bytes:
+        started = self._reactor.seconds()
+        left = timeout
+        for untried in reversed(range(len(self._endpoints))):
+            connection = self._connection()
+            try:
+                response = await connection.call(method, request, left)
+            except CuebotError as error:
+                left = started + timeout - self._reactor.seconds()
+                if not self._fails_over(error, connection, started) or not untried or left <= 0:
+                    raise
+            else:
+                connection.heard_at = self._reactor.seconds()
+                return response
+        raise CuebotError("UNAVAILABLE", "no Cuebot is configured", "")
+
+    def _connection(self) -> Connection:
+        if self._stopped:
+            raise CuebotError("CANCELLED", "the agent is stopping", "")
+        if self._current is not None and self._expired():
+            self._leave(self._current)
+        if self._current is None:
+            self._current = self._connect(self._reactor, self._endpoints[0])
+            self._connected_at = self._reactor.seconds()
+            self._open.add(self._current)
+        return self._current
+
+    def _expired(self) -> bool:
+        return self._reactor.seconds() - self._connected_at >= self._expires_after
+
+    def _fails_over(self, error: CuebotError, connection: Connection, started: float) -> bool:
+        """Turn to the next Cuebot if this failure is the connection's or the Cuebot's."""
+        if self._stopped or error.code in _ABOUT_THE_REQUEST:
+            return False
+        if error.code == "DEADLINE_EXCEEDED" and connection.heard_at > started:
+            return False  # This call hangs, others are answered: the connection is good.
+        if connection is self._current:
+            self._leave(connection)
+        return True
+
+    def _leave(self, connection: Connection) -> None:
+        """Let the next call connect to the next endpoint in turn."""
+        self._current = None
+        self._endpoints.append(self._endpoints.pop(0))
+        connection.retire().addCallback(lambda _: self._open.discard(connection))
+
+
+def _give_up(result: object, timeout: float) -> None:
+    return None
+
+
+def _nothing(result: object) -> None:
+    return None

@@ -1,0 +1,43 @@
+"""Trouble with Cuebot, said once when it begins and once when it is over."""
+
+from __future__ import annotations
+
+from twisted.python.failure import Failure
+
+from rqd.log import Logger
+from rqd.report.connection import CuebotError
+
+
+class Outage:
+    """Speaks for one kind of report, so that hours without Cuebot are two lines in the log."""
+
+    log = Logger()
+
+    def __init__(self, what: str) -> None:
+        """``what`` names the reports in the log, in the plural."""
+        self._what = what
+        self._on = False
+
+    def failed(self, failure: Failure) -> None:
+        """A report failed: say so if this is news. It will be tried again."""
+        if self._on:
+            return
+        self._on = True
+        error = failure.check(CuebotError) and failure.value
+        if isinstance(error, CuebotError):
+            self.log.warn(
+                "Cuebot does not take {what}, trying on code={code} endpoint={endpoint}"
+                " detail={detail}",
+                what=self._what,
+                code=error.code,
+                endpoint=error.endpoint,
+                detail=error.detail,
+            )
+        else:
+            self.log.failure("sending {what} failed, trying on", failure, what=self._what)
+
+    def answered(self) -> None:
+        """A report was taken: say so if the last thing said was trouble."""
+        if self._on:
+            self._on = False
+            self.log.info("Cuebot takes {what} again", what=self._what)

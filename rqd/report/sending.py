@@ -1,0 +1,74 @@
+"""All that is sent to Cuebot, with its order of start and stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from rqd.report.announcer import announce
+from rqd.report.backoff import backoff
+from rqd.report.cuebot import CuebotClient, IReactorReports
+from rqd.report.heartbeat import Heartbeat
+from rqd.report.interface import ReportInterface
+from rqd.report.outbox import Outbox
+from rqd.report.presence import Presence
+from rqd.report.telling import Telling
+
+if TYPE_CHECKING:
+    from rqd.config.settings import Settings
+
+
+class Sending:
+    """The startup report, the status reports and the completions, over one client."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        reactor: IReactorReports,
+        telling: Telling,
+        settled: Callable[[str], object],
+    ) -> None:
+        """``settled`` is told the key of each completion that Cuebot took."""
+        machine, grpc = settings.machine, settings.grpc
+        slow = backoff(grpc, at_most=grpc.backoff_delay_max)
+        self._client = CuebotClient(reactor=reactor, settings=grpc)
+        cuebot = ReportInterface(
+            self._client, completion_timeout=machine.frame_complete_send_timeout
+        )
+        self.outbox = Outbox(
+            reactor=reactor,
+            send=cuebot.completion,
+            settle=settled,
+            probe_backoff=backoff(grpc, at_most=machine.frame_complete_delivery_interval),
+            refusal_backoff=slow,
+        )
+        self._presence = Presence(
+            reactor=reactor,
+            announce=lambda: Deferred.fromCoroutine(
+                announce(reactor=reactor, build=telling.boot, send=cuebot.startup, backoff=slow)
+            ),
+            heartbeat=Heartbeat(
+                reactor=reactor,
+                build=telling.status,
+                send=cuebot.status,
+                interval=machine.monitor_interval,
+                backoff=slow,
+            ),
+        )
+
+    def start(self) -> None:
+        """Make the host known. Completions go out as they are posted, also before."""
+        self._presence.start()
+
+    def changed(self) -> None:
+        """Something that reports tell is another now: a report follows soon."""
+        self._presence.changed()
+
+    def stop(self) -> Deferred[None]:
+        """Send nothing more; fires within a bounded time."""
+        self._presence.stop()
+        self.outbox.stop()
+        return self._client.stop()

@@ -1,0 +1,152 @@
+"""The agent's gRPC server, as a Twisted service.
+
+Nothing of gRPC exists before ``startService``: twistd forks before it, and neither threads nor
+sockets of gRPC survive a fork.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+
+from rqd.log import Logger
+
+if TYPE_CHECKING:
+    import grpc
+
+MIB = 1024 * 1024
+
+#: A command of 10 MB is legal. gRPC answers what is larger than this with RESOURCE_EXHAUSTED.
+MAX_MESSAGE = 64 * MIB
+
+#: Calls that are served or wait for a thread; gRPC answers more with RESOURCE_EXHAUSTED.
+MAX_CALLS = 4096
+
+#: How long a connection may take to say that it speaks HTTP/2, milliseconds.
+HANDSHAKE_TIMEOUT = 20_000
+
+#: How long calls may go on after the server has stopped to take new ones, seconds.
+GRACE = 2.0
+
+#: How long gRPC may take to close down once its calls are cancelled, seconds.
+CLOSING_TIME = 1.0
+
+
+class CannotListen(Exception):
+    """The server's port can't be had. The message is for people, and names the port."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"cannot listen on {address}: another agent runs on this host, or the address isn't "
+            "this host's, or the port needs a privilege that the agent lacks"
+        )
+        self.address = address
+
+
+def listen_address(interface: str, port: int) -> str:
+    """gRPC's spelling; no interface means all of them, IPv6 and IPv4."""
+    if not interface:
+        return f"[::]:{port}"
+    return f"[{interface}]:{port}" if ":" in interface else f"{interface}:{port}"
+
+
+class GrpcServer(Service):
+    """Serves what the ``register`` functions add to it, while it runs.
+
+    Stop the bridge before this one: then no call waits for a reactor that doesn't answer any more,
+    and stopping takes milliseconds.
+    """
+
+    log = Logger()
+    name = "grpc-server"
+
+    def __init__(
+        self,
+        *,
+        reactor: IReactorFromThreads,
+        interface: str,
+        port: int,
+        worker_threads: int,
+        register: Sequence[Callable[[grpc.Server], object]],
+    ) -> None:
+        self._reactor = reactor
+        self._interface = interface
+        self._worker_threads = worker_threads
+        self._register = register
+        self._server: grpc.Server | None = None
+        #: The one that was asked for; while the server runs, the real one (0 asks for any).
+        self.port = port
+
+    def startService(self) -> None:
+        """Listen and serve; raises CannotListen."""
+        os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+        import grpc
+
+        server = grpc.server(
+            ThreadPoolExecutor(self._worker_threads, thread_name_prefix="grpc-call"),
+            options=_options(),
+            maximum_concurrent_rpcs=MAX_CALLS,
+        )
+        for register in self._register:
+            register(server)
+        self.port = _listen(server, listen_address(self._interface, self.port))
+        server.start()
+        self._server = server
+        super().startService()
+        self.log.info(
+            "serving interface={interface} port={port} worker_threads={worker_threads}",
+            interface=self._interface or "all",
+            port=self.port,
+            worker_threads=self._worker_threads,
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """Fires once every call is over, within ``GRACE + CLOSING_TIME`` seconds."""
+        super().stopService()
+        server, self._server = self._server, None
+        if server is None:
+            return succeed(None)
+        stopped: Deferred[None] = Deferred()
+        waiting = Thread(
+            target=self._wait, args=(server.stop(GRACE), stopped), name="grpc-stop", daemon=True
+        )
+        waiting.start()
+        return stopped
+
+    def _wait(self, over: Event, stopped: Deferred[None]) -> None:
+        """In a thread, since gRPC has no other way to say that it is over."""
+        in_time = over.wait(GRACE + CLOSING_TIME)
+        self._reactor.callFromThread(self._closed, in_time, stopped)
+
+    def _closed(self, in_time: bool, stopped: Deferred[None]) -> None:
+        if not in_time:
+            self.log.warn("gRPC didn't close down in time port={port}", port=self.port)
+        stopped.callback(None)
+
+
+def _options() -> list[tuple[str, Any]]:
+    return [
+        # A second agent must fail to start, not share the first one's calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", MAX_MESSAGE),
+        ("grpc.max_send_message_length", MAX_MESSAGE),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_TIMEOUT),
+    ]
+
+
+def _listen(server: grpc.Server, address: str) -> int:
+    """The real port. gRPC 1.51 says 0 where newer ones raise."""
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as problem:
+        raise CannotListen(address) from problem
+    if port == 0:
+        raise CannotListen(address)
+    return port

@@ -1,0 +1,329 @@
+"""The composition root: the only place where the parts of the agent meet.
+
+Start and stop happen in the order in which they are written down here. Starting is synchronous: the
+reactor doesn't run yet, and an agent that can't serve must say so at once. Stopping is bounded in
+time and leaves frames running.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IReactorFDSet,
+    IReactorFromThreads,
+    IReactorProcess,
+    IReactorTime,
+)
+from twisted.logger import globalLogPublisher
+
+from rqd.background import background
+from rqd.config import Settings
+from rqd.frame.environment import HostEnvironment, host_environment
+from rqd.frame.ladder import Grace
+from rqd.frame.lifecycle import Frame
+from rqd.frame.members import IMembers
+from rqd.frame.patience import within
+from rqd.frame.records import Records
+from rqd.frame.roster import Roster
+from rqd.frame.site import Site, Terms
+from rqd.frame.spec import FrameSpec
+from rqd.frame.users import Identity, resolve
+from rqd.log import Logger
+from rqd.logging import agent as agent_log
+from rqd.logging.framelogs import FrameLogs
+from rqd.logging.mounts import MountWorkers
+from rqd.logging.mounttable import MountTable
+from rqd.logging.rules import ExitStatusRule
+from rqd.logging.wakeups import Wakeups
+from rqd.refusals import Unavailable
+from rqd.report.messages import FrameFacts
+from rqd.system.cgroups import CgroupTree
+from rqd.system.condition import HostCondition
+from rqd.system.host import HostSampler
+from rqd.system.network import SystemNames, report_name
+from rqd.system.processes import ProcessReader
+from rqd.system.reservations import Ledger
+from rqd.system.sampler import Sampler
+from rqd.system.sampling import Sampling
+from rqd.system.shape import host_shape
+from rqd.system.tempstorage import TempStorage
+from rqd.system.topology import read_topology
+from rqd.system.usage import FrameUsage
+
+
+class IAgentReactor(
+    IReactorCore, IReactorTime, IReactorProcess, IReactorFromThreads, IReactorFDSet
+):
+    """What the agent needs of the reactor."""
+
+
+#: How long the completions of killed frames are tried before a shutdown goes on, seconds.
+DELIVERY_PATIENCE = 30.0
+#: How long a stop waits for disk work that is under way, seconds.
+DISK_PATIENCE = 5.0
+#: How long a look-up in the user database may take before a launch is refused, seconds.
+NAMES_PATIENCE = 5.0
+#: How long the startup report waits for the size of the temp storage, seconds.
+TEMP_PATIENCE = 2.0
+#: How long a call may take; Cuebot's own deadline is 10 s.
+CALL_DEADLINE = 10.0
+
+class Agent(Service):
+    """The agent as ``twistd`` sees it: nothing until it is started, then an ``Assembly``."""
+
+    name = "openrqd"
+    log = Logger()
+
+    def __init__(
+        self, settings: Settings, *, reactor: IAgentReactor, umask: int, warnings: Sequence[str]
+    ) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self._umask = umask
+        self._warnings = warnings
+        self._assembly: Assembly | None = None
+
+    def startService(self) -> None:
+        """Assemble and serve; raises SystemExit with a sentence where that can't be."""
+        if self._settings.logging.file_appender:
+            globalLogPublisher.addObserver(agent_log.to_file(self._settings.logging))
+        for warning in self._warnings:
+            self.log.warn("configuration: {warning}", warning=warning)
+        from rqd.servant.server import CannotListen
+
+        try:
+            self._assembly = Assembly(self._settings, reactor=self._reactor, umask=self._umask)
+            self._assembly.start()
+        except (OSError, CannotListen) as problem:
+            raise SystemExit(f"openrqd can't start: {problem}") from problem
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        if self._assembly is None:
+            return succeed(None)
+        return Deferred.fromCoroutine(self._assembly.stop())
+
+
+class Assembly:
+    """The parts of a running agent, put together room by room.
+
+    Modules that import gRPC are imported here and not above: ``twistd`` has forked by now.
+    """
+
+    log = Logger()
+
+    def __init__(self, settings: Settings, *, reactor: IAgentReactor, umask: int) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self._name = report_name(settings.machine, SystemNames())
+        self._table = MountTable()
+        self._workers = MountWorkers(reactor=reactor, table=self._table)
+        self._wakeups = Wakeups(reactor=reactor)
+        self._condition = HostCondition()
+        self._assemble_host()
+        self._assemble_reports()
+        self._assemble_frames(umask)
+        self._assemble_servant()
+
+    # -- the rooms -----------------------------------------------------------------------------
+
+    def _assemble_host(self) -> None:
+        machine = self._settings.machine
+        topology = read_topology(machine.cpuinfo_path)
+        self._ledger = Ledger(topology, total=host_shape(machine, topology).total_points)
+        in_worker = partial(self._workers.run, machine.temp_path)
+        self._temp = TempStorage(machine.temp_path, in_worker=in_worker)
+        self._host = HostSampler(machine, topology, name=self._name, temp_storage=self._temp)
+        self._sampler = Sampler(ProcessReader())
+        self._sampling = Sampling(
+            reactor=self._reactor,
+            interval=machine.monitor_interval,
+            measure=lambda: self._workers.run_for(
+                "sampling", measure, self._sampler, self._roster.running()
+            ),
+            deliver=lambda usages: self._roster.sampled(usages),
+        )
+
+    def _assemble_reports(self) -> None:
+        from rqd.report.sending import Sending
+        from rqd.report.telling import Telling
+
+        self._telling = Telling(
+            sample=self._host.sample,
+            condition=lambda: self._condition,
+            counts=self._ledger.counts,
+            frames=lambda: map(facts_of, self._roster.all()),
+        )
+        self._sending = Sending(
+            self._settings,
+            reactor=self._reactor,
+            telling=self._telling,
+            settled=lambda key: self._roster.settled(key),
+        )
+
+    def _assemble_frames(self, umask: int) -> None:
+        runner = self._settings.runner
+        self._records = Records(runner.snapshots_path, runner.temp_path)
+        self._roster = Roster(ledger=self._ledger, post=self._sending.outbox.post)
+        self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
+        self._logs = FrameLogs(
+            reactor=self._reactor,
+            workers=self._workers,
+            wakeups=self._wakeups,
+            table=self._table,
+            max_size=runner.log_max_size,
+        )
+        self._site = Site(
+            reactor=self._reactor,
+            terms=terms(self._settings, umask),
+            environment=frame_surroundings(self._settings, self._name),
+            ledger=self._ledger,
+            records=self._records,
+            workers=self._workers,
+            logs=self._logs,
+            groups=self._groups,
+            compose=lambda frame, end: self._telling.completion(facts_of(frame), end),
+            frames=self._roster.all,
+            time=time.time,
+        )
+
+    def _assemble_servant(self) -> None:
+        from rqd.servant.bridge import ReactorBridge
+        from rqd.servant.calls import Calls, Host
+        from rqd.servant.rqd_interface import register
+        from rqd.servant.server import GrpcServer
+
+        host = Host(
+            launch=self._launch,
+            facts=facts_of,
+            report=self._telling.status,
+            changed=self._sending.changed,
+            shut_down=self._shut_down,
+        )
+        self._bridge = ReactorBridge(reactor=self._reactor, deadline=CALL_DEADLINE)
+        calls = Calls(host, self._roster, self._ledger)
+        self._server = GrpcServer(
+            reactor=self._reactor,
+            interface=self._settings.grpc.rqd_interface.replace("all", ""),
+            port=self._settings.grpc.rqd_port,
+            worker_threads=self._settings.machine.worker_threads,
+            register=[partial(register, self._bridge, calls)],
+        )
+
+    # -- start and stop ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Serve, then tell Cuebot; raises OSError or CannotListen."""
+        self._records.prepare()
+        self._server.startService()
+        measured = self._temp.start()
+        self._sampling.start()
+        self._reactor.callWhenRunning(self._announce, measured)
+
+    def _announce(self, measured: Deferred[None]) -> None:
+        """Without a size of its temp storage Cuebot takes a host to repair: wait a moment for it."""
+        within(measured, TEMP_PATIENCE, reactor=self._reactor).addCallback(
+            lambda _: self._sending.start()
+        )
+
+    async def stop(self) -> None:
+        """Take no calls, send no reports, let go of the frames: they go on."""
+        self._bridge.stop()
+        await self._server.stopService()
+        await self._sending.stop()
+        self._sampling.stop()
+        self._roster.leave()
+        await self._workers.stop(DISK_PATIENCE)
+        self._wakeups.stop()
+        if self._groups is not None:
+            self._groups.close()
+
+    # -- what calls need of several parts --------------------------------------------------------
+
+    def _launch(self, spec: FrameSpec) -> Frame | Deferred[Frame]:
+        """Names are resolved off the reactor, and first: root is refused, not reported later."""
+        runner = self._settings.runner
+        if not runner.run_as_user:
+            return self._roster.launch(spec, None, self._site)
+        found = self._workers.run_for(
+            "names", resolve, spec, runner.default_uid, runner.default_gid
+        )
+        found.addTimeout(NAMES_PATIENCE, self._reactor, names_are_slow)
+        return found.addCallback(lambda identity: self._roster.launch(spec, identity, self._site))
+
+    def _shut_down(self, reason: str) -> None:
+        """Take no more frames, kill those that run, and end once Cuebot has heard of them."""
+        self._roster.close(reason)
+        self._roster.kill_all(reason)
+        background(self._end(), self.log, "shutdown")
+
+    async def _end(self) -> None:
+        await self._roster.when_empty()
+        if not await self._sending.outbox.drain(DELIVERY_PATIENCE):
+            self.log.warn("shutting down with undelivered completions, they stay on disk")
+        self._reactor.stop()
+
+
+# -- small translations between rooms ------------------------------------------------------------
+
+
+def facts_of(frame: Frame) -> FrameFacts:
+    """A frame as the reports tell of it."""
+    return FrameFacts(frame.spec, frame.started_at, frame.usage, frame.last_output)
+
+
+def measure(sampler: Sampler, running: Mapping[str, IMembers]) -> Mapping[str, FrameUsage]:
+    """In a worker: one pass over all processes for all frames."""
+    return sampler.tick({key: members.membership() for key, members in running.items()})
+
+
+def terms(settings: Settings, umask: int) -> Terms:
+    """How frames run here."""
+    runner = settings.runner
+    return Terms(
+        shell=runner.shell_path,
+        folder=runner.temp_path,
+        umask=umask,
+        nice=runner.desktop_mode,
+        timestamps=runner.prepend_timestamp,
+        grace=Grace(
+            timeout=runner.kill_monitor_timeout,
+            interval=runner.kill_monitor_interval,
+            force=runner.force_kill_after_timeout,
+        ),
+        scan_lines=runner.log_scan_last_lines,
+        rules=tuple(
+            ExitStatusRule.of(rule.name, rule.regex, rule.exit_status)
+            for rule in runner.log_exit_status_rules
+        ),
+    )
+
+
+def frame_surroundings(settings: Settings, name: str) -> HostEnvironment:
+    """What every frame's environment has of this host."""
+    runner = settings.runner
+    return host_environment(
+        name,
+        os.environ,
+        use_path=runner.use_host_path_env_var,
+        use_all=runner.use_all_host_env_vars,
+        names=runner.host_env_vars,
+    )
+
+
+def tree_name(state: str) -> str:
+    """The name of the agent's cgroup tree: each agent of a host (there may be tests) has its own."""
+    return "openrqd-" + blake2b(os.path.realpath(state).encode(), digest_size=4).hexdigest()
+
+
+def names_are_slow(_: object, seconds: float) -> Identity:
+    raise Unavailable(f"the user database did not answer within {seconds:.0f} s")

@@ -1,0 +1,126 @@
+"""Control groups of version 2: where they are, and one for each frame.
+
+The v2 tree may be the only one or stand beside v1. Frames get a group each below the agent's own;
+where the tree is not writable there are none, and frames are known by their session alone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rqd.log import Logger
+
+
+class CgroupTree:
+    """The folder in which each frame gets its own group."""
+
+    log = Logger()
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+
+    @classmethod
+    def open(cls, name: str, *, proc_root: str = "/proc") -> CgroupTree | None:
+        """Return the tree named ``name`` below the agent's own group, or None where there can't be one."""
+        own = own_group(proc_root)
+        if own is None:
+            return None
+        base = own / name
+        try:
+            base.mkdir(exist_ok=True)
+            probe = base / "probe"
+            probe.mkdir(exist_ok=True)
+            probe.rmdir()
+        except OSError as problem:
+            cls.log.info(
+                "no cgroups for frames folder={base} reason={problem}", base=base, problem=problem
+            )
+            return None
+        return cls(base)
+
+    def create(self, key: str) -> Path:
+        """Make the group of a frame; raises OSError."""
+        path = self._base / key
+        path.mkdir()
+        return path
+
+    def find(self, key: str) -> Path | None:
+        """Return the group of a frame that was made earlier, perhaps by another agent."""
+        path = self._base / key
+        return path if path.is_dir() else None
+
+    def close(self) -> None:
+        """Remove the tree itself; frames that still run keep it."""
+        try:
+            self._base.rmdir()
+        except OSError:
+            self.log.debug("cgroup tree kept folder={base}", base=self._base)
+
+
+def own_group(proc_root: str = "/proc") -> Path | None:
+    """Return the folder of this process's own v2 group, or None where v2 isn't mounted."""
+    mount = _mount_point(proc_root)
+    path = _own_path(proc_root)
+    if mount is None or path is None:
+        return None
+    return Path(mount + path)
+
+
+def _mount_point(proc_root: str) -> str | None:
+    """The first mounted cgroup2: its root within the tree is cut off by the kernel's own view."""
+    for line in Path(proc_root, "self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        if right.startswith("cgroup2 "):
+            return left.split()[4]
+    return None
+
+
+def _own_path(proc_root: str) -> str | None:
+    for line in Path(proc_root, "self/cgroup").read_text().splitlines():
+        if line.startswith("0::"):
+            return line[3:].rstrip("/")
+    return None
+
+
+def members(group: Path) -> list[int]:
+    """Return the pids in a group; empty for one that is gone. Zombies don't count as populated."""
+    try:
+        return [int(pid) for pid in (group / "cgroup.procs").read_bytes().split()]
+    except (FileNotFoundError, OSError):
+        return []
+
+
+def is_populated(group: Path) -> bool:
+    """Whether anything lives in a group or below it."""
+    try:
+        return b"populated 1" in (group / "cgroup.events").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def kill(group: Path) -> None:
+    """SIGKILL all that is in a group at once (``cgroup.kill``, Linux 5.14), fork bombs included."""
+    try:
+        (group / "cgroup.kill").write_bytes(b"1")
+    except FileNotFoundError:
+        for pid in members(group):
+            _kill_one(pid)
+
+
+def _kill_one(pid: int) -> None:
+    try:
+        os.kill(pid, 9)
+    except ProcessLookupError:
+        pass
+
+
+def remove(group: Path) -> bool:
+    """Remove an empty group; False while something lives in it."""
+    try:
+        group.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

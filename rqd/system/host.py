@@ -1,0 +1,111 @@
+"""All facts of a host's report except its GPUs, locks and state."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rqd.system.boottime import read_boot_time
+from rqd.system.load import read_load
+from rqd.system.memory import read_memory
+from rqd.system.osrelease import read_os_name
+from rqd.system.shape import host_shape
+from rqd.system.swapout import SwapoutRate
+from rqd.system.tempstorage import TempStorage
+from rqd.system.topology import Topology
+
+if TYPE_CHECKING:
+    from rqd.config.settings import MachineSettings
+
+
+@dataclass(frozen=True, slots=True)
+class HostSample:
+    """The host at one moment. Memory, swap and temp storage (mcp) in KiB."""
+
+    name: str
+    facility: str
+    num_procs: int
+    cores_per_proc: int
+    """Points of one socket."""
+    total_swap: int
+    free_swap: int
+    total_mem: int
+    free_mem: int
+    total_mcp: int
+    free_mcp: int
+    load: int
+    """Points: 100 for one busy core."""
+    boot_time: int
+    """Seconds since the epoch."""
+    tags: tuple[str, ...]
+    attributes: Mapping[str, str]
+
+
+class HostSampler:
+    """Takes samples on the reactor's thread: a handful of the kernel's own files.
+
+    ``name`` is what ``rqd.system.network.report_name`` found, once, before this is made.
+    ``temp_storage`` is measured in a worker: each sample shows its last value and asks for
+    the next. Start it first, for without a value Cuebot takes the host to repair.
+    """
+
+    def __init__(
+        self,
+        machine: MachineSettings,
+        topology: Topology,
+        *,
+        name: str,
+        temp_storage: TempStorage,
+        proc_root: str = "/proc",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._machine = machine
+        self._name = name
+        self._temp_storage = temp_storage
+        self._proc_root = proc_root
+        self._shape = host_shape(machine, topology)
+        self._threads_per_core = topology.threads_per_core
+        self._os = machine.override_real_values.os or read_os_name(machine.distro_release_path)
+        self._tags = host_tags(machine)
+        self._swapout = SwapoutRate(os.path.join(proc_root, "vmstat"), monotonic=monotonic)
+
+    def sample(self) -> HostSample:
+        """The host now; raises ``OSError`` or ``ValueError`` if a file is not what it should be."""
+        machine = self._machine
+        memory = read_memory(
+            self._proc_root, override_total=machine.override_real_values.memory_size
+        )
+        self._temp_storage.refresh()
+        space = self._temp_storage.space
+        return HostSample(
+            name=self._name,
+            facility=machine.facility,
+            num_procs=self._shape.num_procs,
+            cores_per_proc=self._shape.cores_per_proc,
+            total_swap=memory.total_swap,
+            free_swap=memory.free_swap,
+            total_mem=memory.total,
+            free_mem=memory.free,
+            total_mcp=space.total,
+            free_mcp=space.free,
+            load=read_load(machine.proc_loadavg_path, threads_per_core=self._threads_per_core),
+            boot_time=read_boot_time(machine.proc_stat_path),
+            tags=self._tags,
+            attributes=self._attributes(),
+        )
+
+    def _attributes(self) -> dict[str, str]:
+        return {
+            "SP_OS": self._os,
+            "hyperthreadingMultiplier": str(self._threads_per_core),
+            "swapout": str(self._swapout.sample()),
+        }
+
+
+def host_tags(machine: MachineSettings) -> tuple[str, ...]:
+    """``desktop`` for a workstation, then the custom tags, each once."""
+    desktop = ("desktop",) if machine.override_real_values.workstation_mode else ()
+    return tuple(dict.fromkeys((*desktop, *machine.custom_tags)))

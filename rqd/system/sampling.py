@@ -1,0 +1,50 @@
+"""The tick: statistics of all frames, taken in a worker, handed over on the reactor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from rqd.log import Logger
+from rqd.system.usage import FrameUsage
+
+
+class Sampling:
+    """Calls ``measure`` in a worker at every interval and hands its result to ``deliver``.
+
+    ``LoopingCall`` waits for the Deferred, so a slow pass makes ticks fall out instead of piling
+    up; an exception is logged and the next tick comes all the same.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: IReactorTime,
+        interval: float,
+        measure: Callable[[], Deferred[Mapping[str, FrameUsage]]],
+        deliver: Callable[[Mapping[str, FrameUsage]], object],
+    ) -> None:
+        self._interval = interval
+        self._measure = measure
+        self._deliver = deliver
+        self._loop = LoopingCall(self._tick)
+        self._loop.clock = reactor
+
+    def start(self) -> None:
+        self._loop.start(self._interval, now=False)
+
+    def stop(self) -> None:
+        if self._loop.running:
+            self._loop.stop()
+
+    def _tick(self) -> Deferred[Any]:
+        return self._measure().addCallbacks(self._deliver, self._failed)
+
+    def _failed(self, failure: Any) -> None:
+        self.log.failure("frames could not be sampled", failure)

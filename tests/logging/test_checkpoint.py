@@ -1,0 +1,66 @@
+"""Checkpoints, read with suspicion."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from rqd.logging.checkpoint import Position, create, load, pack
+
+
+class CheckpointTests(SynchronousTestCase):
+    """A small file that may be anything after a crash."""
+
+    def setUp(self) -> None:
+        self.path = self.mktemp()
+
+    def write(self, content: bytes) -> None:
+        with open(self.path, "wb") as file:
+            file.write(content)
+
+    def test_round_trip(self) -> None:
+        """What was written is read, and nobody else reads it."""
+        position = Position(123, 456, False)
+        create(self.path, position, 99)
+        self.assertEqual(load(self.path), (position, 99))
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
+
+    def test_hot_part(self) -> None:
+        """What changes is 17 bytes at the start; the inode stays."""
+        create(self.path, Position(1, 2, True), 99)
+        self.assertEqual(len(pack(Position(3, 4, False))), 17)
+        with open(self.path, "r+b") as file:
+            file.write(pack(Position(3, 4, False)))
+        self.assertEqual(load(self.path), (Position(3, 4, False), 99))
+
+    def test_replaced(self) -> None:
+        """A new log's checkpoint takes the place of an old one."""
+        create(self.path, Position(1000, 2000, False), 1)
+        create(self.path, Position(0, 5, True), 2)
+        self.assertEqual(load(self.path), (Position(0, 5, True), 2))
+
+    def test_absent(self) -> None:
+        """No file, no checkpoint."""
+        self.assertIsNone(load(self.path))
+
+    def test_wrong_length(self) -> None:
+        """A short or a long one is none."""
+        good = pack(Position(1, 2, True)) + bytes(8)
+        for content in (b"", good[:-1], good[:17], good + b"x"):
+            self.write(content)
+            self.assertIsNone(load(self.path), content)
+
+    def test_nonsense(self) -> None:
+        """Impossible numbers are none."""
+        for content in (b"\xff" * 25, pack(Position(1, 2, True))[:16] + b"\x02" + bytes(8)):
+            self.write(content)
+            self.assertIsNone(load(self.path), content)
+
+    @given(st.binary(min_size=25, max_size=25))
+    def test_any_bytes(self, content: bytes) -> None:
+        """Any 25 bytes are a checkpoint or none, never an exception."""
+        self.write(content)
+        load(self.path)
