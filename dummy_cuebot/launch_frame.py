@@ -103,11 +103,11 @@ def _launch(
             if refusal:
                 refusals[refusal] += 1
             else:
-                print(frame.frame_id, flush=True)
                 taken.append(frame)
             if total > 1:
                 screen.progress(bar(done, total, "launched"))
     screen.progress("")
+    print(*(frame.frame_id for frame in taken), sep="\n", end="\n" * bool(taken), flush=True)
     return taken, refusals
 
 

@@ -4,6 +4,8 @@ The ``openrqd`` command: the service of ``twistd openrqd`` in the foreground.
 It runs twistd's own machinery with the service handed to it. Looking the service up among all
 plugins, as twistd does, would import every plugin of the machine; and the machinery itself is
 only imported once the agent is really to run, so that C{--version} and the like stay quick.
+Exit statuses: 0 for an agent that was stopped, also by SIGTERM or SIGINT; 1 for one that could not
+start; 64 for a wrong command line; 78 for a wrong configuration.
 """
 
 from __future__ import annotations
@@ -19,8 +21,6 @@ from rqd.tap import Options
 
 #: Stay in the terminal, write no pid file and no pickle.
 _TWISTD_OPTIONS: Final = ("--nodaemon", "--pidfile=", "--no_save")
-#: How long the end of the process waits for the last lines of its log, seconds.
-_LOG_PATIENCE: Final = 2.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,18 +40,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(options: Options) -> None:
     from twisted.application.service import ServiceMaker
+    from twisted.logger import LogPublisher
     from twisted.scripts import twistd
 
+    from rqd.foreground import Foreground
     from rqd.logging import agent
 
-    observer = agent.to_stdout(options.loaded.settings.logging)
+    settings = options.loaded.settings.logging
+    stdout = None if settings.file_appender else agent.to_stdout(settings)
     config = twistd.ServerOptions()  # type: ignore[attr-defined]  # exported by platform
     config.parseOptions(_TWISTD_OPTIONS)
-    config["logger"] = lambda: observer
+    # A publisher to nobody: the service itself logs to the file.
+    config["logger"] = lambda: stdout or LogPublisher()
     config.subCommand = "openrqd"
     config.subOptions = options
     config.loadedPlugins = {"openrqd": ServiceMaker("openrqd", "rqd.tap", "", "openrqd")}
     try:
-        twistd.runApp(config)
+        Foreground(config).run()
     finally:
-        observer.flush(_LOG_PATIENCE)
+        if stdout is not None:
+            stdout.flush(agent.LAST_LINES)

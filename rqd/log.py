@@ -6,23 +6,26 @@ also under ``twistd``, whose own observers know no levels.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.logger import Logger as TwistedLogger
 from twisted.logger import LogLevel
-
-_threshold: LogLevel = LogLevel.info
-
-
-def set_threshold(name: str) -> None:
-    """Let only events of this level (``debug`` to ``critical``) and above pass."""
-    global _threshold
-    _threshold = LogLevel.levelWithName(name)
 
 
 class Logger(TwistedLogger):
     """A class-level logger; templates are constant and hold ``key={field}`` pairs."""
 
+    _threshold: ClassVar[LogLevel] = LogLevel.info
+
+    def __get__(self, instance: object, owner: type | None = None) -> Logger:
+        bound: Logger = super().__get__(instance, owner)  # type: ignore[assignment]
+        return bound
+
     def emit(self, level: LogLevel, format: str | None = None, **kwargs: Any) -> None:  # noqa: A002
-        if level >= _threshold:
+        if level >= self._threshold:
             super().emit(level, format, **kwargs)
+
+
+def set_threshold(name: str) -> None:
+    """Let only events of this level (``debug`` to ``critical``) and above pass."""
+    Logger._threshold = LogLevel.levelWithName(name)

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import (
-    IReactorCore,
-    IReactorFDSet,
-    IReactorFromThreads,
-    IReactorProcess,
-    IReactorTime,
-)
+from twisted.internet.interfaces import IReactorCore, IReactorFDSet
 from twisted.logger import globalLogPublisher
 
 from rqd.background import background
 from rqd.config import Settings
+from rqd.config.settings import MachineSettings
+from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment, host_environment
 from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import Frame
@@ -34,16 +30,18 @@ from rqd.frame.patience import within
 from rqd.frame.records import Records
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
+from rqd.frame.spawning import SessionSpawner
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity, resolve
 from rqd.log import Logger
 from rqd.logging import agent as agent_log
 from rqd.logging.framelogs import FrameLogs
-from rqd.logging.mounts import MountWorkers
+from rqd.logging.mounts import IWorkersReactor, MountWorkers
 from rqd.logging.mounttable import MountTable
 from rqd.logging.rules import ExitStatusRule
 from rqd.logging.wakeups import Wakeups
 from rqd.refusals import Unavailable
+from rqd.report.cuebot import IReactorReports
 from rqd.report.messages import FrameFacts
 from rqd.system.cgroups import CgroupTree
 from rqd.system.condition import HostCondition
@@ -55,13 +53,11 @@ from rqd.system.sampler import Sampler
 from rqd.system.sampling import Sampling
 from rqd.system.shape import host_shape
 from rqd.system.tempstorage import TempStorage
-from rqd.system.topology import read_topology
+from rqd.system.topology import Topology, read_topology
 from rqd.system.usage import FrameUsage
 
 
-class IAgentReactor(
-    IReactorCore, IReactorTime, IReactorProcess, IReactorFromThreads, IReactorFDSet
-):
+class IAgentReactor(IReactorReports, IWorkersReactor, IReactorFDSet, IReactorCore):
     """What the agent needs of the reactor."""
 
 
@@ -75,6 +71,15 @@ NAMES_PATIENCE = 5.0
 TEMP_PATIENCE = 2.0
 #: How long a call may take; Cuebot's own deadline is 10 s.
 CALL_DEADLINE = 10.0
+
+
+class CannotStart(SystemExit, Exception):
+    """The agent can't serve; the sentence says why, and is all that a person gets to see.
+
+    A SystemExit, so that no runner prints a traceback and the exit status is 1. An Exception too,
+    because twistd removes its pid file, and a detaching one tells its caller why, only for those.
+    """
+
 
 class Agent(Service):
     """The agent as ``twistd`` sees it: nothing until it is started, then an ``Assembly``."""
@@ -90,21 +95,33 @@ class Agent(Service):
         self._umask = umask
         self._warnings = warnings
         self._assembly: Assembly | None = None
+        self._flush_log: Callable[[], None] = lambda: None
 
     def startService(self) -> None:
-        """Assemble and serve; raises SystemExit with a sentence where that can't be."""
-        if self._settings.logging.file_appender:
-            globalLogPublisher.addObserver(agent_log.to_file(self._settings.logging))
-        for warning in self._warnings:
-            self.log.warn("configuration: {warning}", warning=warning)
+        """Assemble and serve; raises CannotStart where that can't be."""
         from rqd.servant.server import CannotListen
 
         try:
+            self._log_to_file()
+            for warning in self._warnings:
+                self.log.warn("configuration: {sentence}", sentence=warning)
             self._assembly = Assembly(self._settings, reactor=self._reactor, umask=self._umask)
             self._assembly.start()
-        except (OSError, CannotListen) as problem:
-            raise SystemExit(f"openrqd can't start: {problem}") from problem
+        except (OSError, ValueError, CannotListen) as problem:
+            self.log.critical("can't start: {problem}", problem=problem)
+            self._flush_log()
+            raise CannotStart(f"openrqd: {problem}") from problem
         super().startService()
+
+    def _log_to_file(self) -> None:
+        """Log to the file, if there is to be one, to the last line; raises OSError."""
+        if not self._settings.logging.file_appender:
+            return
+        file = agent_log.to_file(self._settings.logging)
+        self._flush_log = partial(file.flush, agent_log.LAST_LINES)
+        globalLogPublisher.addObserver(file)
+        # Under twistd the process dies of its signal afterwards, without any other chance.
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._flush_log)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -139,7 +156,7 @@ class Assembly:
     def _assemble_host(self) -> None:
         machine = self._settings.machine
         topology = read_topology(machine.cpuinfo_path)
-        self._ledger = Ledger(topology, total=host_shape(machine, topology).total_points)
+        self._ledger = ledger(machine, topology)
         in_worker = partial(self._workers.run, machine.temp_path)
         self._temp = TempStorage(machine.temp_path, in_worker=in_worker)
         self._host = HostSampler(machine, topology, name=self._name, temp_storage=self._temp)
@@ -147,10 +164,8 @@ class Assembly:
         self._sampling = Sampling(
             reactor=self._reactor,
             interval=machine.monitor_interval,
-            measure=lambda: self._workers.run_for(
-                "sampling", measure, self._sampler, self._roster.running()
-            ),
-            deliver=lambda usages: self._roster.sampled(usages),
+            measure=self._measure,
+            deliver=self._sampled,
         )
 
     def _assemble_reports(self) -> None:
@@ -158,6 +173,7 @@ class Assembly:
         from rqd.report.telling import Telling
 
         self._telling = Telling(
+            clock=self._reactor,
             sample=self._host.sample,
             condition=lambda: self._condition,
             counts=self._ledger.counts,
@@ -167,12 +183,13 @@ class Assembly:
             self._settings,
             reactor=self._reactor,
             telling=self._telling,
-            settled=lambda key: self._roster.settled(key),
+            settled=self._settled,
         )
 
     def _assemble_frames(self, umask: int) -> None:
         runner = self._settings.runner
         self._records = Records(runner.snapshots_path, runner.temp_path)
+        self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
         self._roster = Roster(ledger=self._ledger, post=self._sending.outbox.post)
         self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
         self._logs = FrameLogs(
@@ -184,10 +201,12 @@ class Assembly:
         )
         self._site = Site(
             reactor=self._reactor,
+            processes=SessionSpawner(self._reactor),
             terms=terms(self._settings, umask),
             environment=frame_surroundings(self._settings, self._name),
             ledger=self._ledger,
             records=self._records,
+            clearing=self._clearing,
             workers=self._workers,
             logs=self._logs,
             groups=self._groups,
@@ -230,24 +249,36 @@ class Assembly:
         self._reactor.callWhenRunning(self._announce, measured)
 
     def _announce(self, measured: Deferred[None]) -> None:
-        """Without a size of its temp storage Cuebot takes a host to repair: wait a moment for it."""
+        """Wait a moment for the size of the temp storage: without it Cuebot sends us to repair."""
         within(measured, TEMP_PATIENCE, reactor=self._reactor).addCallback(
             lambda _: self._sending.start()
         )
 
     async def stop(self) -> None:
         """Take no calls, send no reports, let go of the frames: they go on."""
+        self.log.info("stopping, frames go on frames={frames}", frames=len(self._roster.all()))
         self._bridge.stop()
         await self._server.stopService()
         await self._sending.stop()
         self._sampling.stop()
         self._roster.leave()
+        self._clearing.flush()
         await self._workers.stop(DISK_PATIENCE)
         self._wakeups.stop()
         if self._groups is not None:
             self._groups.close()
+        self.log.info("stopped")
 
-    # -- what calls need of several parts --------------------------------------------------------
+    # -- what needs several parts ----------------------------------------------------------------
+
+    def _measure(self) -> Deferred[Mapping[str, FrameUsage]]:
+        return self._workers.run_for("sampling", measure, self._sampler, self._roster.running())
+
+    def _sampled(self, usages: Mapping[str, FrameUsage]) -> None:
+        self._roster.sampled(usages)
+
+    def _settled(self, key: str) -> None:
+        self._roster.settled(key)
 
     def _launch(self, spec: FrameSpec) -> Frame | Deferred[Frame]:
         """Names are resolved off the reactor, and first: root is refused, not reported later."""
@@ -279,6 +310,15 @@ class Assembly:
 def facts_of(frame: Frame) -> FrameFacts:
     """A frame as the reports tell of it."""
     return FrameFacts(frame.spec, frame.started_at, frame.usage, frame.last_output)
+
+
+def ledger(machine: MachineSettings, topology: Topology) -> Ledger:
+    """Offer the whole host, but pin frames only to processors that this process may use.
+
+    The two differ in a cpuset, or where the host is described by fake files.
+    """
+    within_reach = topology.within(os.sched_getaffinity(0))
+    return Ledger(within_reach, total=host_shape(machine, topology).total_points)
 
 
 def measure(sampler: Sampler, running: Mapping[str, IMembers]) -> Mapping[str, FrameUsage]:
@@ -321,7 +361,7 @@ def frame_surroundings(settings: Settings, name: str) -> HostEnvironment:
 
 
 def tree_name(state: str) -> str:
-    """The name of the agent's cgroup tree: each agent of a host (there may be tests) has its own."""
+    """The name of the agent's cgroup tree; each agent of a host (tests run several) has its own."""
     return "openrqd-" + blake2b(os.path.realpath(state).encode(), digest_size=4).hexdigest()
 
 

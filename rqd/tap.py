@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
 from twisted.python import usage
 
@@ -22,6 +22,8 @@ from rqd.config import ConfigurationError, Loaded, load
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
+
+    from rqd.service import IAgentReactor
 
 #: Exit status for a configuration that can't be used (EX_CONFIG of sysexits.h: 78).
 CONFIGURATION_STATUS: Final = os.EX_CONFIG
@@ -96,7 +98,12 @@ def makeService(options: Options) -> IService:
 
     loaded = options.loaded
     set_threshold(loaded.settings.logging.level)
-    return Agent(loaded.settings, reactor=reactor, umask=_umask(options), warnings=loaded.warnings)
+    return Agent(
+        loaded.settings,
+        reactor=cast("IAgentReactor", reactor),
+        umask=_umask(options),
+        warnings=loaded.warnings,
+    )
 
 
 def _umask(options: Options) -> int:

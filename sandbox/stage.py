@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 import yaml
+
+from sandbox import traces
 
 LOOPBACK = "127.0.0.1"
 # Cores that the demo's host claims to have, so that four chunks run side by side anywhere.
@@ -48,12 +53,16 @@ class Stage:
         )  # fmt: skip
 
     def stop(self) -> None:
-        """Ends the programs, the last one started first."""
+        """Ends the programs, the job first: it has the agent end its frames."""
         while self._programs:
-            end(self._programs.pop())
+            end(self._programs.pop(0))
 
     def strike(self) -> None:
+        """Leaves nothing, whatever has happened: frames outlive an agent that died."""
         self.stop()
+        for pid in traces.processes(str(self.folder)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.folder)
 
     def _made(self, name: str) -> Path:
@@ -64,10 +73,13 @@ class Stage:
     def _start(
         self, program: str, *arguments: object, **streams: object
     ) -> subprocess.Popen[bytes]:
-        """A program of this virtual environment."""
+        """A program of this virtual environment, in a session of its own: ^C is for us alone, who
+        then end them in order."""
         path = Path(sys.executable).parent / program
         command = [str(path), *map(str, arguments)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **streams)  # type: ignore[call-overload]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, **streams
+        )  # type: ignore[call-overload]
         self._programs.append(process)
         return process
 

@@ -7,19 +7,19 @@ import socket
 from pathlib import Path
 
 
-def processes(mark: str, proc_root: str = "/proc") -> list[str]:
-    """Live processes that have ``mark`` in their command line, environment or working folder.
+def processes(mark: str, proc_root: str = "/proc") -> dict[int, str]:
+    """Pid and command of live processes that have ``mark`` in command line, environment or cwd.
 
     ``mark`` is the path of the run's private folder, so nobody else's match. A zombie has none
     of these and isn't found: it is dead.
     """
-    found = []
+    found = {}
     for entry in os.listdir(proc_root):
         if entry.isdigit() and int(entry) != os.getpid():
             folder = Path(proc_root, entry)
             if any(mark.encode() in fact for fact in _facts(folder)):
                 command = _read(folder / "cmdline").replace(b"\0", b" ").decode(errors="replace")
-                found.append(f"{entry} {command.strip()}")
+                found[int(entry)] = command.strip()
     return found
 
 

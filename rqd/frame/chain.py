@@ -2,8 +2,8 @@
 
 ::
 
-    setsid ─▶ sh (supervisor) ─┬─▶ [taskset] ─▶ [nice] ─▶ [setpriv ─▶ env ─▶ sh] ─▶ shell script
-                               └── waits, writes the exit status
+    sh (supervisor) ─┬─▶ [taskset ─▶ nice ─▶ setpriv ─▶ sh] ─▶ [env] ─▶ shell script
+                     └── waits, writes the exit status
 
 Each link is a small standard program, so no Python runs between fork and exec while gRPC's
 threads are alive. The supervisor is the leader of the frame's session: its pid is the session id.
@@ -21,8 +21,8 @@ to their default in the child.
 
 The environment comes from the network. It may be the supervisor's too (one program less to start)
 where the frame runs as the agent's own user and every name is one that a shell passes on untouched;
-otherwise ``env`` sets it behind ``setpriv``, so that it never reaches a program that runs with the
-agent's rights.
+otherwise ``env`` sets it at the very end: it never reaches a program that runs with the agent's
+rights, or one that could still write to the chain file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ from rqd.frame.users import Identity
 #: Descriptor of the frame's output within the chain.
 OUTPUT = 3
 
-_TAKE_OVER = 'echo up; exec "$@" >&3 2>&3 3>&-'
+_TAKE_OVER = """\
+[ -x "$1" ] || { echo "$1 can't be executed"; exit 126; }
+echo up
+exec "$@" >&3 2>&3 3>&-"""
 _SUPERVISE = """\
 echo "born $$"
 trap : {signals}
@@ -66,9 +69,12 @@ _DIRECT = _SUPERVISE.format(signals=_SIGNALS, hand_over=_TAKE_OVER)
 _LINKED = _SUPERVISE.format(signals=_SIGNALS, hand_over='exec "$@"')
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-#: Names that mean something to the dynamic linker or to the supervising shell itself.
-_LOADED = ("LD_", "GLIBC_", "MALLOC_")
-_SHELL_OWN = frozenset({"ENV", "IFS", "LINENO", "OLDPWD", "OPTIND", "PPID", "PS1", "PS2", "PS4", "PWD"})
+#: Names that mean something to the dynamic linker, or to the shell (dash or bash) that supervises.
+_LOADED = ("LD_", "GLIBC_", "MALLOC_", "BASH")
+_SHELL_OWN = frozenset(
+    {"ENV", "IFS", "LINENO", "OLDPWD", "OPTIND", "POSIXLY_CORRECT", "PPID", "PWD", "SHELLOPTS"}
+    | {"PS1", "PS2", "PS4"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,8 @@ class Chain:
 class Surroundings:
     """Where and how a frame's shell runs.
 
-    ``threads`` are the logical CPUs it is pinned to (none: not pinned), ``cgroup`` the folder of its
-    control group ("" for none), ``identity`` whom it becomes (None: the agent's own user).
+    ``threads`` are the logical CPUs that it is pinned to (none: not pinned), ``cgroup`` the folder
+    of its control group ("" for none), ``identity`` whom it becomes (None: the agent's own user).
     """
 
     shell: str
@@ -98,7 +104,7 @@ class Surroundings:
 
 @cache
 def program(name: str) -> str:
-    """The path of a standard program: looking it up again in every child would cost more than it."""
+    """Where a standard program is: a search in every child would cost more than the program."""
     return shutil.which(name, path=STANDARD_PATH) or name
 
 
@@ -109,18 +115,17 @@ def script(shell: str, command: str) -> bytes:
 
 def build(around: Surroundings, script_path: str, environment: Mapping[str, str]) -> Chain:
     """Return the chain that runs a script within its surroundings."""
-    links = _links(around)
-    if around.identity is not None or not _is_plain(environment):
-        links += [*_become(around.identity), program("env"), "-i", *_assignments(environment)]
+    given = dict(environment)
     command = [around.shell, script_path]
-    if links:
+    if around.identity is not None or not _is_plain(environment):
+        given = {"PATH": STANDARD_PATH}
+        command = [program("env"), "-i", "--", *_assignments(environment), *command]
+    supervise = _DIRECT
+    if links := _links(around):
+        supervise = _LINKED
         command = [*links, program("sh"), "-c", _TAKE_OVER, "openrqd", *command]
-    given = [f"{around.umask:04o}", around.folder, around.cgroup]
-    supervise = _LINKED if links else _DIRECT
-    return Chain(
-        [program("setsid"), program("sh"), "-c", supervise, "openrqd", *given, *command],
-        {"PATH": STANDARD_PATH} if links else dict(environment),
-    )
+    where = [f"{around.umask:04o}", around.folder, around.cgroup]
+    return Chain([program("sh"), "-c", supervise, "openrqd", *where, *command], given)
 
 
 def _links(around: Surroundings) -> list[str]:
@@ -129,13 +134,15 @@ def _links(around: Surroundings) -> list[str]:
         links += [program("taskset"), "-c", ",".join(map(str, around.threads))]
     if around.nice:
         links += [program("nice")]
+    if around.identity is not None:
+        links += _become(around.identity)
     return links
 
 
-def _become(identity: Identity | None) -> list[str]:
-    if identity is None:
-        return []
-    groups = ["--groups", ",".join(map(str, identity.groups))] if identity.groups else ["--clear-groups"]
+def _become(identity: Identity) -> list[str]:
+    groups = (
+        ["--groups", ",".join(map(str, identity.groups))] if identity.groups else ["--clear-groups"]
+    )
     return [program("setpriv"), "--reuid", str(identity.uid), "--regid", str(identity.gid), *groups]
 
 

@@ -82,4 +82,5 @@ def _reserved(spec: FrameSpec, reservation: Reservation) -> dict[str, str]:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
+    """A number of threads; 0 where the text is none that a machine could have."""
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ LOG_TOO_BIG = 287
 #: Reported as exit_signal for a frame that vanished without an exit record.
 VANISHED_SIGNAL = 19
 
+_STATUS = re.compile(r"\d{1,3}", re.ASCII)
 _SIGNALS = frozenset(int(number) for number in signal.valid_signals())
 
 
@@ -79,7 +81,7 @@ def read_chain(text: bytes) -> ChainReport:
             born = value
         elif line == "up":
             started = True
-        elif word == "exit" and value.isdigit():
+        elif word == "exit" and _STATUS.fullmatch(value):
             end = from_shell(int(value))
         elif line:
             said.append(line)

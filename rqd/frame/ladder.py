@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from rqd.log import Logger
 
 from rqd.frame.members import IMembers
+from rqd.log import Logger
 
 #: Pause between two rounds of SIGKILL, seconds: long enough for a process to die of the last one.
 _ROUND = 0.05
@@ -28,45 +29,74 @@ class Grace:
 
 
 class Ladder:
-    """TERM to all of a frame, a time of grace, then KILL until nothing is left."""
+    """TERM to all of a frame, a time of grace, then KILL until nothing is left.
+
+    ``running`` tells whether the frame's supervisor lives. While it does, a frame without processes
+    is not dead: it may be only about to have its first.
+    """
 
     log = Logger()
 
-    def __init__(self, members: IMembers, grace: Grace, *, frame_id: str, reactor: IReactorTime) -> None:
+    def __init__(
+        self,
+        members: IMembers,
+        grace: Grace,
+        *,
+        running: Callable[[], bool],
+        frame_id: str,
+        reactor: IReactorTime,
+    ) -> None:
         self._members = members
         self._grace = grace
+        self._running = running
         self._frame_id = frame_id
         self._reactor = reactor
 
     async def climb(self) -> None:
         """Go up rung by rung; returns when the frame is dead or has been given up on."""
-        asked = self._members.send(signal.SIGTERM)
-        self._members.send(signal.SIGCONT)  # what is stopped can't hear the TERM otherwise
-        self.log.info("frame asked to end frame_id={frame_id} processes={n}", frame_id=self._frame_id, n=asked)
         if await self._gone_within_grace():
             self.log.info("frame ended within grace frame_id={frame_id}", frame_id=self._frame_id)
         elif self._grace.force:
             await self.sweep()
 
+    def _ask(self) -> int:
+        """Ask each process to end; what is stopped can't hear that before it is woken."""
+        asked = self._members.send(signal.SIGTERM)
+        self._members.wake()
+        self.log.info(
+            "frame asked to end frame_id={frame_id} processes={n}", frame_id=self._frame_id, n=asked
+        )
+        return asked
+
     async def _gone_within_grace(self) -> bool:
         deadline = self._reactor.seconds() + self._grace.timeout
-        while self._members.pids():
+        asked = self._ask()
+        while not self._is_gone():
             left = deadline - self._reactor.seconds()
             if left <= 0:
                 return False
-            await self._pause(min(self._grace.interval, left))
+            await self._pause(min(self._grace.interval if asked else _ROUND, left))
+            if not asked and self._members.pids():
+                asked = self._ask()
         return True
+
+    def _is_gone(self) -> bool:
+        return not self._running() and not self._members.pids()
 
     async def sweep(self) -> None:
         """KILL all that is left, again until nothing is found; say so either way."""
         for _ in range(_ROUNDS):
-            if not self._members.pids():
+            if self._is_gone():
                 self.log.info("frame is dead frame_id={frame_id}", frame_id=self._frame_id)
                 return
             self._members.kill()
             await self._pause(_ROUND)
         left = self._members.pids()
-        self.log.error("processes can't be killed frame_id={frame_id} pids={pids}", frame_id=self._frame_id, pids=left)
+        self.log.error(
+            "processes can't be killed frame_id={frame_id} pids={pids}",
+            frame_id=self._frame_id,
+            pids=left,
+        )
 
     def _pause(self, seconds: float) -> Deferred[None]:
         return deferLater(self._reactor, seconds, lambda: None)

@@ -15,10 +15,11 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from rqd.log import Logger
 
 from rqd.background import background
 from rqd.frame import chain, texts
@@ -33,8 +34,10 @@ from rqd.frame.records import STATE, Opened
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
+from rqd.log import Logger
 from rqd.logging.interfaces import LogUnavailable
 from rqd.logging.rules import apply
+from rqd.system.cgroups import remove
 from rqd.system.reservations import Reservation
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
 
@@ -67,14 +70,16 @@ class Kill:
     status: int | None = None
 
 
+#: The end of a frame that was killed before it could start.
+_ASKED_TO_END = Exit(1, signal.SIGTERM)
 _TOO_BIG = Kill("the log grew over its limit (log_max_size)", LOG_TOO_BIG)
 
 
 class Frame:
     """One launch of one frame.
 
-    ``started_at`` is in seconds since the epoch. ``usage`` is what was last sampled, until the first
-    signal. ``explanation`` says why a frame could not be started.
+    ``started_at`` is in seconds since the epoch. ``usage`` is what was last sampled, until the
+    first signal. ``explanation`` says why a frame could not be started.
     """
 
     log = Logger()
@@ -95,10 +100,11 @@ class Frame:
         self.usage: FrameUsage = EMPTY_USAGE
         self.explanation = ""
         self.members: IMembers | None = None
+        self._process: FrameProcess | None = None
         self._site = site
         self._identity = identity
-        self._folder = site.records.folder(key)
-        self.output = Output(f"{spec.log_dir}/{spec.name}.rqlog", self._folder, site)
+        self._files = site.records.files(key)
+        self.output = Output(f"{spec.log_dir}/{spec.name}.rqlog", self._files, site)
         self._born = site.reactor.seconds()
         self._kill: Kill | None = None
         self._remarks: tuple[str, ...] = ()
@@ -128,9 +134,9 @@ class Frame:
                 frame_id=self.spec.frame_id,
                 reason=self.explanation,
             )
-            ended = Exit(COULD_NOT_START)
+            ended = Exit(COULD_NOT_START) if self._kill is None else self._by_agent(_ASKED_TO_END)
         except NotWanted:
-            ended = Exit(1, signal.SIGTERM)
+            ended = self._by_agent(_ASKED_TO_END)
         finally:
             self._site.ledger.release(self.key)
         return await self._finish(ended)
@@ -139,7 +145,7 @@ class Frame:
         """Remove what is on disk: Cuebot has the report, and the log, at last, has everything."""
         if self._log_whole is not None:
             await self._log_whole
-        await self._at_state(self._folder.remove)
+        self._site.clearing.add(self._files)
 
     # -- start ---------------------------------------------------------------------------------
 
@@ -150,62 +156,68 @@ class Frame:
         )
         opened = await self._record()
         try:
-            self._open_log(environment)
-            output = await self._log_ready(opened)
-            self._check_wanted()
+            output = await self._open_log(opened, environment)
             return self._spawn(environment, opened.chain, output)
         finally:
             opened.close()
 
-    def _open_log(self, environment: dict[str, str]) -> None:
-        text = texts.header_of(self, self._identity, self._site.environment.name, environment)
-        owner = (self._identity.uid, self._identity.gid) if self._identity else None
-        self.output.open(text, owner, lambda: self.kill(_TOO_BIG))
-
     async def _record(self) -> Opened:
-        shell = self._site.terms.shell
+        create = partial(
+            self._files.create,
+            self.spec,
+            self.reservation,
+            shell=self._site.terms.shell,
+            identity=self._identity,
+            spooled=self._site.terms.timestamps,
+        )
         try:
-            opened: Opened = await self._at_state(
-                self._folder.create, self.spec, self.reservation, shell, self._identity
-            )
+            opened: Opened = await self._at_state(create)
         except OSError as problem:
             raise CouldNotStart(f"the state folder can't take the frame: {problem}") from problem
         return opened
 
-    async def _log_ready(self, opened: Opened) -> int:
+    async def _open_log(self, opened: Opened, environment: dict[str, str]) -> int:
+        """Return what the frame writes to."""
+        text = texts.header_of(self, self._identity, self._site.environment.name, environment)
+        owner = (self._identity.uid, self._identity.gid) if self._identity else None
         try:
-            await self.output.ready()
-            return await self.output.descriptor(opened.spool)
+            await self.output.open(text, owner, partial(self.kill, _TOO_BIG))
+            return self.output.descriptor(opened)
         except LogUnavailable as problem:
             raise CouldNotStart(f"the log can't be opened: {problem.explanation}") from problem
         except OSError as problem:
             raise CouldNotStart(f"the log can't be written: {problem}") from problem
 
-    def _check_wanted(self) -> None:
-        if self._kill is not None:
-            raise NotWanted
-
     def _spawn(self, environment: dict[str, str], account: int, output: int) -> FrameProcess:
-        terms = self._site.terms
+        group = None
         try:
+            if self._kill is not None:
+                raise NotWanted
             group = self._site.groups.create(self.key) if self._site.groups else None
-            around = chain.Surroundings(
-                shell=terms.shell,
-                folder=terms.folder,
-                umask=terms.umask,
-                cgroup=str(group or ""),
-                threads=self.reservation.threads,
-                nice=terms.nice,
-                identity=self._identity,
-            )
-            links = chain.build(around, self._folder.script, environment)
-            process = spawn(links, output, account, reactor=self._site.reactor)
+            links = chain.build(self._surroundings(group), self._files.script, environment)
+            process = spawn(links, output, account, reactor=self._site.processes)
         except OSError as problem:
+            if group is not None:
+                remove(group)
             raise CouldNotStart(f"the process can't be started: {problem}") from problem
         finally:
             os.close(output)
-        self.members = GroupMembers(group) if group else SessionMembers(process.pid)
+        pid = process.pid
+        self.members = GroupMembers(group, pid) if group else SessionMembers(pid)
+        self._process = process
         return process
+
+    def _surroundings(self, group: Path | None) -> chain.Surroundings:
+        terms = self._site.terms
+        return chain.Surroundings(
+            shell=terms.shell,
+            folder=terms.folder,
+            umask=terms.umask,
+            cgroup=str(group or ""),
+            threads=self.reservation.threads,
+            nice=terms.nice,
+            identity=self._identity,
+        )
 
     # -- follow --------------------------------------------------------------------------------
 
@@ -222,13 +234,12 @@ class Frame:
         self.output.follow()
         ended = from_wait(await process.exited)
         self.phase = Phase.ENDING
-        self._end_what_is_left()
+        self.end_what_is_left()
         return await self._judged(ended) if ended.failed else ended
 
-    def _end_what_is_left(self) -> None:
+    def end_what_is_left(self) -> None:
         """The frame is over: what it left behind is ended, and nobody waits for that."""
-        assert self.members is not None
-        if not self.members.close():
+        if self.members is not None and not self.members.close():
             background(self._sweep(), self.log, "leftovers frame_id=" + self.spec.frame_id)
 
     async def _sweep(self) -> None:
@@ -237,13 +248,18 @@ class Frame:
         self.members.close()
 
     async def _judged(self, ended: Exit) -> Exit:
-        """What a failure is reported as: the agent's own doing, a start that failed, or a rule's."""
+        """What a failure is reported as: the agent's doing, a start that failed, or by a rule."""
         if self._kill is not None:
-            return ended if self._kill.status is None else replace(ended, status=self._kill.status)
-        account = read_chain(await self._at_state(self._folder.read_chain))
+            return self._by_agent(ended)
+        account = read_chain(await self._at_state(self._files.read_chain))
         if not account.started:
             raise CouldNotStart(account.said or "the command's shell never took over")
         return await self._ruled(ended)
+
+    def _by_agent(self, ended: Exit) -> Exit:
+        """The end of a frame that was killed: with the kill's status where it has one."""
+        assert self._kill is not None
+        return ended if self._kill.status is None else replace(ended, status=self._kill.status)
 
     async def _ruled(self, ended: Exit) -> Exit:
         """Apply the exit-status rules; a log that hangs is not waited for."""
@@ -253,7 +269,16 @@ class Frame:
         tail = Deferred.fromCoroutine(self.output.tail(terms.scan_lines))
         if not await within(tail, END_PATIENCE, reactor=self._site.reactor):
             return ended
-        match = await self._at_state(apply, terms.rules, await tail, ended.status)
+        try:
+            output = await tail
+        except OSError as problem:
+            self.log.error(
+                "exit-status rules are not applied frame_id={frame_id} reason={reason}",
+                frame_id=self.spec.frame_id,
+                reason=problem,
+            )
+            return ended
+        match = await self._at_state(apply, terms.rules, output, ended.status)
         if match is None:
             return ended
         self._remarks = (
@@ -281,6 +306,7 @@ class Frame:
         return Ladder(
             self.members,
             self._site.terms.grace,
+            running=lambda: self._process is not None and self._process.running,
             frame_id=self.spec.frame_id,
             reactor=self._site.reactor,
         )
@@ -318,7 +344,7 @@ class Frame:
         return self._site.workers.run_for(STATE, function, *args)
 
     def _keep(self, report: bytes) -> Deferred[Any]:
-        kept = self._at_state(self._folder.write_report, report)
+        kept = self._at_state(self._files.write_report, report)
         return kept.addErrback(
             lambda failure: self.log.error(
                 "completion is kept in memory only frame_id={frame_id} reason={why}",

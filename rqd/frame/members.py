@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from zope.interface import Interface, implementer
@@ -16,7 +17,6 @@ from zope.interface import Interface, implementer
 from rqd.system import cgroups
 from rqd.system.sampler import Membership
 from rqd.system.sessions import session_members
-
 
 #: No process has this session.
 _NO_SESSION = -1
@@ -34,6 +34,9 @@ class IMembers(Interface):
     def send(number: int) -> int:
         """Signal each process; return how many there were."""
 
+    def wake() -> None:
+        """Let go on what was stopped, the supervisor too: nothing that is stopped can end."""
+
     def kill() -> None:
         """SIGKILL everything, now; what forks meanwhile is met by the next call."""
 
@@ -42,18 +45,18 @@ class IMembers(Interface):
 
 
 def _send(pid: int, number: int) -> None:
-    try:
+    """What isn't ours to signal (a set-uid program, say) must not save the others."""
+    with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 @implementer(IMembers)
 class GroupMembers:
     """The members of a control group."""
 
-    def __init__(self, group: Path) -> None:
+    def __init__(self, group: Path, supervisor: int) -> None:
         self.group = group
+        self.supervisor = supervisor
 
     def pids(self) -> list[int]:
         return cgroups.members(self.group)
@@ -66,6 +69,10 @@ class GroupMembers:
         for pid in pids:
             _send(pid, number)
         return len(pids)
+
+    def wake(self) -> None:
+        self.send(signal.SIGCONT)
+        _send(self.supervisor, signal.SIGCONT)
 
     def kill(self) -> None:
         cgroups.kill(self.group)
@@ -94,6 +101,10 @@ class SessionMembers:
         for pid in pids:
             _send(pid, number)
         return len(pids)
+
+    def wake(self) -> None:
+        self.send(signal.SIGCONT)
+        _send(self.supervisor, signal.SIGCONT)
 
     def kill(self) -> None:
         self.send(signal.SIGKILL)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
-from rqd.log import Logger
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, succeed
 
 from rqd.frame.patience import within
-from rqd.frame.records import FrameFolder
+from rqd.frame.records import FrameFiles, Opened
 from rqd.frame.site import Site
-from rqd.logging.interfaces import IFrameLog, LogUnavailable
+from rqd.log import Logger
+from rqd.logging.interfaces import IDirectLog, IFrameLog, LogUnavailable
 
 #: How long a start waits for a log folder that hangs, seconds.
 OPEN_PATIENCE = 5.0
@@ -27,84 +26,83 @@ class Output:
 
     log = Logger()
 
-    def __init__(self, path: str, folder: FrameFolder, site: Site) -> None:
+    def __init__(self, path: str, files: FrameFiles, site: Site) -> None:
         self.path = path
-        self._folder = folder
+        self._files = files
         self._site = site
         self._log: IFrameLog | None = None
-        self._opening: Deferred[None] | None = None
-        self._following = False
 
     @property
     def last(self) -> float | None:
         """When the frame last wrote something (seconds since the epoch), if that is known."""
         return self._log.last_output if self._log is not None else None
 
-    # -- opening -------------------------------------------------------------------------------
-
-    def open(self, header: bytes, owner: tuple[int, int] | None, too_big: Callable[[], None]) -> None:
-        """Begin to open the log; ``ready`` tells what came of it."""
-        opening = self._site.logs.open(
-            self.path,
-            header,
-            spool_path=self._folder.file("spool") if self._site.terms.timestamps else None,
-            checkpoint_path=self._folder.file("checkpoint"),
-            owner=owner,
-            too_big=too_big,
-        )
-        self._opening = opening.addCallback(self._opened)
-
-    def _opened(self, log: IFrameLog) -> None:
-        self._log = log
-        if self._following:
-            log.start()
-
-    async def ready(self) -> None:
-        """Wait until the log is open, or has hung long enough.
+    async def open(
+        self, header: bytes, owner: tuple[int, int] | None, too_big: Callable[[], None]
+    ) -> None:
+        """Open the log, or have it opened as soon as its folder answers.
 
         Raises LogUnavailable where the log can't be had: at once if it says so; after a bounded
         time if it hangs and the frame would have to write to it.
         """
-        assert self._opening is not None
-        if await within(self._opening, OPEN_PATIENCE, reactor=self._site.reactor):
-            await self._opening
-        elif self._site.terms.timestamps:
-            self.log.warn("log folder hangs, frame starts without path={path}", path=self.path)
-            self._opening.addErrback(self._unavailable_late)
-        else:
-            self._opening.addErrback(lambda _: None)
-            raise LogUnavailable(f"{self.path}: the file system does not answer")
-
-    def _unavailable_late(self, failure: Failure) -> None:
-        self.log.error("log can't be opened path={path} reason={why}", path=self.path, why=failure.value)
-
-    async def descriptor(self, spool: int) -> int:
-        """Return what the frame writes to; the caller closes it."""
         if self._site.terms.timestamps:
-            return os.dup(spool)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-        opened = await self._site.workers.run(self.path, os.open, self.path, flags)
-        assert isinstance(opened, int)
-        return opened
+            await self._begin(header, owner, too_big)
+        else:
+            await self._open(header, owner, too_big)
 
-    # -- following and closing -----------------------------------------------------------------
+    async def _begin(
+        self, header: bytes, owner: tuple[int, int] | None, too_big: Callable[[], None]
+    ) -> None:
+        log, opened = self._site.logs.begin(
+            self.path,
+            header,
+            spool_path=self._files.spool,
+            checkpoint_path=self._files.checkpoint,
+            owner=owner,
+            too_big=too_big,
+        )
+        if await within(opened, OPEN_PATIENCE, reactor=self._site.reactor):
+            await opened
+        else:
+            self.log.warn("log folder hangs, frame starts without path={path}", path=self.path)
+            opened.addErrback(lambda _: None)  # a log that was started says so itself, and retries
+        self._log = log
+
+    async def _open(
+        self, header: bytes, owner: tuple[int, int] | None, too_big: Callable[[], None]
+    ) -> None:
+        opening = self._site.logs.open(
+            self.path,
+            header,
+            spool_path=None,
+            checkpoint_path=self._files.checkpoint,
+            owner=owner,
+            too_big=too_big,
+        )
+        if not await within(opening, OPEN_PATIENCE, reactor=self._site.reactor):
+            opening.addCallbacks(lambda log: log.leave(), lambda _: None)
+            raise LogUnavailable(f"{self.path}: the file system does not answer")
+        self._log = await opening
+
+    def descriptor(self, opened: Opened) -> int:
+        """Return what the frame writes to; the caller closes it."""
+        if opened.spool is not None:
+            return os.dup(opened.spool)
+        output: int = IDirectLog(self._log).take_output()
+        return output
 
     def follow(self) -> None:
         """Begin to copy what the frame writes."""
-        self._following = True
-        if self._log is not None:
-            self._log.start()
+        assert self._log is not None
+        self._log.start()
 
     async def tail(self, lines: int) -> bytes:
-        """Return the last lines of output; nothing where the log was never opened."""
+        """Return the last lines of output; may wait for a log folder that hangs."""
         return await self._log.tail(lines) if self._log is not None else b""
 
     def close(self, footer: bytes) -> Deferred[None]:
-        """Finish the log, however long that takes; fires when it is whole or was never to be had."""
-        assert self._opening is not None
-        return self._opening.addErrback(lambda _: None).addCallback(
-            lambda _: self._log.close(footer) if self._log is not None else None
-        )
+        """Finish the log, however long it takes; fires when it is whole or was never to be had."""
+        return self._log.close(footer) if self._log is not None else succeed(None)
 
     def leave(self) -> None:
         """Stop following: the agent goes, the frame stays."""

@@ -16,13 +16,17 @@ def within(waited: Deferred[T], seconds: float, *, reactor: IReactorTime) -> Def
     ``waited`` goes on and keeps its own result: whoever holds it reads that, also a failure.
     """
     outcome: Deferred[bool] = Deferred()
-    timer = reactor.callLater(seconds, lambda: outcome.callback(False))
+    in_time = False
 
     def arrived(result: T) -> T:
+        """Tell next turn: until ``waited`` has run its callbacks, its failure can't be awaited."""
+        nonlocal in_time
         if timer.active():
-            timer.cancel()
-            outcome.callback(True)
+            in_time = True
+            timer.reset(0)
         return result
+
+    timer = reactor.callLater(seconds, lambda: outcome.callback(in_time))
 
     waited.addBoth(arrived)
     return outcome

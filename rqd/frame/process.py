@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorProcess
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from rqd.frame.chain import OUTPUT, Chain
+from rqd.frame.spawning import Spawner
 
 
 class FrameProcess(ProcessProtocol):
@@ -27,17 +27,19 @@ class FrameProcess(ProcessProtocol):
     pid: int
 
     def __init__(self) -> None:
+        self.running = True
         self.exited: Deferred[int] = Deferred()
 
     def connectionMade(self) -> None:
         assert self.transport is not None
-        self.pid = self.transport.pid  # type: ignore[attr-defined]
+        self.pid = self.transport.pid
 
     def processExited(self, reason: Failure) -> None:
-        self.exited.callback(reason.value.status)
+        self.running = False
+        self.exited.callback(reason.value.status)  # type: ignore[union-attr]
 
 
-def spawn(chain: Chain, output: int, account: int, *, reactor: IReactorProcess) -> FrameProcess:
+def spawn(chain: Chain, output: int, account: int, *, reactor: Spawner) -> FrameProcess:
     """Start a chain; raises OSError where its first program can't be run.
 
     ``output`` and ``account`` (the chain file) are descriptors; the caller closes them.

@@ -2,16 +2,17 @@
 
 ::
 
-    <snapshots_path>/frames/<key>/    0700
-        record.json                   what was asked, and what was given
-        spool                         the frame's output on its way to the log
-        checkpoint                    how far the log has come (rqd.logging)
-        chain                         what the chain says of itself (rqd.frame.chain)
-        report                        the completion as it is sent, until Cuebot has it
+    <snapshots_path>/frames/          0700
+        <key>.record                  what was asked and given; at last, the completion as sent
+        <key>.chain                   what the chain says of itself (rqd.frame.chain)
+        <key>.spool                   the frame's output on its way to the log, with timestamps
+        <key>.checkpoint              how far the log has come (rqd.logging)
     <temp_path>/openrqd-<key>.sh      the command, private to the frame's user
 
-Every call blocks on the disk and runs in the workers of the state folder. Nothing is synced: the
-promise is to survive the death of the agent, not that of the kernel.
+The record holds one JSON object a line, each written at once: a line is complete or was never
+written. Nobody but the agent writes to it. Files are few, because making them is most of what a
+short frame costs the disk. Every call blocks on the disk and runs in the workers of the state
+folder. Nothing is synced: the promise is to survive the death of the agent, not of the kernel.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import json
 import os
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -34,7 +36,7 @@ VERSION = 1
 #: The workers that all calls run in: those of the state folder, whatever happens to log folders.
 STATE = "state"
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
-_APPEND = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_NEW = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def new_key(frame_id: str) -> str:
@@ -46,91 +48,79 @@ def new_key(frame_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The descriptors that the chain starts with; whoever gets them closes them."""
+    """The descriptors that the chain starts with, ``spool`` None where there is none.
 
-    spool: int
+    Whoever gets them closes them.
+    """
+
     chain: int
+    spool: int | None
 
     def close(self) -> None:
-        os.close(self.spool)
         os.close(self.chain)
+        if self.spool is not None:
+            os.close(self.spool)
 
 
-class FrameFolder:
-    """The place of one frame on disk."""
+class FrameFiles:
+    """The files of one frame."""
 
-    def __init__(self, path: Path, script_path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, script_path: str) -> None:
         self.script = script_path
-
-    def file(self, name: str) -> str:
-        return f"{self.path}/{name}"
+        self.record = f"{path}.record"
+        self.chain = f"{path}.chain"
+        self.spool = f"{path}.spool"
+        self.checkpoint = f"{path}.checkpoint"
 
     def create(
-        self, spec: FrameSpec, reservation: Reservation, shell: str, identity: Identity | None
+        self,
+        spec: FrameSpec,
+        reservation: Reservation,
+        *,
+        shell: str,
+        identity: Identity | None,
+        spooled: bool,
     ) -> Opened:
         """Make everything that a start needs; raises OSError, and then leaves nothing."""
         try:
-            self.path.mkdir(mode=0o700)
-            self._write_script(script(shell, spec.command), identity)
-            self._write("record.json", _record(spec, reservation, self.script))
-            return self._open(identity)
+            _make(self.record, _asked(spec, reservation, self.script))
+            _make(self.script, script(shell, spec.command), identity, mode=0o500)
+            return self._open(identity, spooled)
         except OSError:
             self.remove()
             raise
 
-    def _open(self, identity: Identity | None) -> Opened:
+    def _open(self, identity: Identity | None, spooled: bool) -> Opened:
         """The spool belongs to the frame's user, so that ``/dev/stderr`` can be opened again."""
-        spool = os.open(self.file("spool"), _APPEND, 0o600)
+        chain = os.open(self.chain, _NEW, 0o600)
         try:
-            if identity is not None:
-                os.fchown(spool, identity.uid, identity.gid)
-            return Opened(spool, os.open(self.file("chain"), _APPEND, 0o600))
+            spool = _make_open(self.spool, identity, 0o600) if spooled else None
         except OSError:
-            os.close(spool)
+            os.close(chain)
             raise
-
-    def _write_script(self, text: bytes, identity: Identity | None) -> None:
-        script_file = os.open(self.script, _APPEND, 0o500)
-        try:
-            _write_all(script_file, text)
-            if identity is not None:
-                os.fchown(script_file, identity.uid, identity.gid)
-        finally:
-            os.close(script_file)
-
-    def _write(self, name: str, text: bytes) -> None:
-        """Write a file that is whole or absent, whenever the agent dies."""
-        part = self.file(f"{name}.part")
-        target = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        try:
-            _write_all(target, text)
-        finally:
-            os.close(target)
-        os.replace(part, self.file(name))
+        return Opened(chain, spool)
 
     def read_chain(self) -> bytes:
         """Return what the chain said; nothing where it never came so far."""
         try:
-            with open(self.file("chain"), "rb") as chain:
+            with open(self.chain, "rb") as chain:
                 return chain.read(64 << 10)
         except FileNotFoundError:
             return b""
 
     def write_report(self, report: bytes) -> None:
         """Keep the completion until it is acknowledged."""
-        self._write("report", report)
+        target = os.open(self.record, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            _write_all(target, _line({"report": base64.b64encode(report).decode()}))
+        finally:
+            os.close(target)
 
     def remove(self) -> None:
-        """Forget the frame; what is gone already is fine."""
-        _unlink(self.script)
-        try:
-            names = os.listdir(self.path)
-        except FileNotFoundError:
-            return
-        for name in names:
-            _unlink(self.file(name))
-        self.path.rmdir()
+        """Forget the frame; what is gone already is fine. The record goes last: it is the proof."""
+        for path in (self.script, self.spool, self.checkpoint, self.chain, self.record):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(path)
 
 
 class Records:
@@ -145,31 +135,48 @@ class Records:
         self._frames.mkdir(mode=0o700, parents=True, exist_ok=True)
         Path(self._scripts).mkdir(parents=True, exist_ok=True)
 
-    def folder(self, key: str) -> FrameFolder:
-        return FrameFolder(self._frames / key, f"{self._scripts}/openrqd-{key}.sh")
+    def files(self, key: str) -> FrameFiles:
+        return FrameFiles(f"{self._frames}/{key}", f"{self._scripts}/openrqd-{key}.sh")
 
 
-def _record(spec: FrameSpec, reservation: Reservation, script_path: str) -> bytes:
+def _asked(spec: FrameSpec, reservation: Reservation, script_path: str) -> bytes:
+    """The first line of a record."""
     asked = {name: getattr(spec, name) for name in FrameSpec.__dataclass_fields__}
     asked["request"] = base64.b64encode(spec.request).decode()
-    return json.dumps(
+    return _line(
         {
             "version": VERSION,
             "spec": asked,
             "reservation": asdict(reservation),
             "script": script_path,
         }
-    ).encode()
+    )
+
+
+def _line(content: dict[str, object]) -> bytes:
+    return json.dumps(content).encode() + b"\n"
+
+
+def _make(path: str, text: bytes, owner: Identity | None = None, *, mode: int = 0o600) -> None:
+    made = _make_open(path, owner, mode)
+    try:
+        _write_all(made, text)
+    finally:
+        os.close(made)
+
+
+def _make_open(path: str, owner: Identity | None, mode: int) -> int:
+    made = os.open(path, _NEW, mode)
+    if owner is not None:
+        try:
+            os.fchown(made, owner.uid, owner.gid)
+        except OSError:
+            os.close(made)
+            raise
+    return made
 
 
 def _write_all(descriptor: int, text: bytes) -> None:
     view = memoryview(text)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass

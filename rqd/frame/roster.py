@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
-from rqd.log import Logger
 
 from rqd.background import background
 from rqd.frame.exits import COULD_NOT_START, FrameEnd
@@ -15,6 +14,7 @@ from rqd.frame.members import IMembers
 from rqd.frame.records import new_key
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
+from rqd.log import Logger
 from rqd.refusals import AlreadyRunning, Unavailable, UnknownFrame
 from rqd.system.reservations import Ledger
 from rqd.system.usage import FrameUsage
@@ -67,7 +67,7 @@ class Roster:
         self._closed = reason
 
     def launch(self, spec: FrameSpec, identity: Identity | None, site: Site) -> Frame:
-        """Reserve what a frame needs and let it live; raises Refused and then has changed nothing."""
+        """Reserve what a frame needs and let it live; raises Refused, having changed nothing."""
         if self._closed:
             raise Unavailable(self._closed)
         if spec.frame_id in self._frames:
@@ -122,6 +122,7 @@ class Roster:
         except Exception:  # whatever went wrong, Cuebot must hear of an end
             self.log.failure("frame failed frame_id={frame_id}", frame_id=frame.spec.frame_id)
             frame.explanation = "internal error, see the agent's log"
+            frame.end_what_is_left()
             end = FrameEnd(COULD_NOT_START, 0, site.time(), 0.0, frame.explanation)
             report = site.compose(frame, end)
         del self._frames[frame.spec.frame_id]

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
+from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment
 from rqd.frame.exits import FrameEnd
 from rqd.frame.ladder import Grace
 from rqd.frame.records import Records
+from rqd.frame.spawning import Spawner
 from rqd.logging.interfaces import IFrameLogs, IWorkers
 from rqd.logging.rules import ExitStatusRule
 from rqd.system.cgroups import CgroupTree
@@ -19,10 +21,6 @@ from rqd.system.reservations import Ledger
 
 if TYPE_CHECKING:
     from rqd.frame.lifecycle import Frame
-
-
-class IReactorFrames(IReactorTime, IReactorProcess):
-    """What frames need of the reactor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +41,13 @@ class Terms:
 class Site:
     """The seams between a frame's life and the rest of the agent."""
 
-    reactor: IReactorFrames
+    reactor: IReactorTime
+    processes: Spawner
     terms: Terms
     environment: HostEnvironment
     ledger: Ledger
     records: Records
+    clearing: Clearing
     workers: IWorkers
     logs: IFrameLogs
     groups: CgroupTree | None

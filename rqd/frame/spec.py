@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from rqd.refusals import InvalidRequest
+
+if TYPE_CHECKING:
+    from rqd.proto.rqd_pb2 import RunFrame
 
 #: A shell reads the command from a file, so its length is bounded by sense, not by the kernel.
 MAX_COMMAND_BYTES = 16 << 20
@@ -59,12 +62,6 @@ class FrameSpec:
         return self.environment.get("CUE_THREADABLE") == "1" and self.num_cores % 100 == 0
 
 
-class RunFrame(Protocol):
-    """The part of ``rqd.RunFrame`` that a spec is made from (this room imports no protobuf)."""
-
-    def __getattr__(self, name: str) -> Any: ...
-
-
 def parse(request: RunFrame) -> FrameSpec:
     """Return the spec of a request.
 
@@ -82,9 +79,7 @@ def parse(request: RunFrame) -> FrameSpec:
 
 
 _COPIED = tuple(
-    name
-    for name in FrameSpec.__dataclass_fields__
-    if name not in {"uid", "environment", "request"}
+    name for name in FrameSpec.__dataclass_fields__ if name not in {"uid", "environment", "request"}
 )
 
 
@@ -118,7 +113,9 @@ def _check_command(spec: FrameSpec) -> None:
 
 def _check_numbers(spec: FrameSpec) -> None:
     if spec.num_cores <= 0:
-        raise InvalidRequest(f"num_cores must be positive (in points, 100 a core), not {spec.num_cores}")
+        raise InvalidRequest(
+            f"num_cores must be positive (in points, 100 a core), not {spec.num_cores}"
+        )
     if spec.num_gpus < 0:
         raise InvalidRequest(f"num_gpus can't be negative: {spec.num_gpus}")
     if spec.uid is not None and spec.uid <= 0:

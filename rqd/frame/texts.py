@@ -36,7 +36,9 @@ def header_of(frame: Frame, identity: Identity | None, host: str, env: Mapping[s
     )
 
 
-def footer_of(frame: Frame, end: FrameEnd, remarks: tuple[str, ...], beside: Sequence[Frame]) -> bytes:
+def footer_of(
+    frame: Frame, end: FrameEnd, remarks: tuple[str, ...], beside: Sequence[Frame]
+) -> bytes:
     """The log's footer; ``beside`` are all frames of the host, for failures."""
     usage = frame.usage
     return footer(

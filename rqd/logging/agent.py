@@ -11,10 +11,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.logger import ILogObserver, formatEvent
+from twisted.logger import ILogObserver, LogLevel, formatEvent
 from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from rqd.config.settings import LoggingSettings
 
 #: Lines that may wait for a slow disk.
-_WAITING = 10_000
+WAITING = 10_000
 #: The log file is rotated at this size (bytes), and so many old ones are kept.
-_ROTATE_AT = 20 << 20
-_KEPT = 5
+ROTATE_AT = 20 << 20
+KEPT = 5
+#: How long the end of the process waits for the last lines of its log, seconds.
+LAST_LINES = 2.0
 
 Event = dict[str, Any]
 
@@ -37,6 +40,25 @@ class IStream(Protocol):
     def write(self, data: str) -> object: ...
 
     def flush(self) -> object: ...
+
+
+class Descriptor:
+    """A stream without a buffer or a lock.
+
+    Python empties ``sys.stdout`` when the process ends, and aborts if a thread still holds its
+    lock: that of a writer whose terminal hangs. What can't be encoded is spelled out.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def write(self, data: str) -> None:
+        view = memoryview(data.encode(errors="backslashreplace"))
+        while view:
+            view = view[os.write(self._number, view) :]
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
 @implementer(ILogObserver)
@@ -58,7 +80,7 @@ class LineObserver:
     def __call__(self, event: Event) -> None:
         line = self._format(event)
         with self._changed:
-            if len(self._lines) < _WAITING:
+            if len(self._lines) < WAITING:
                 self._lines.append(line)
             else:
                 self._dropped += 1
@@ -75,24 +97,40 @@ class LineObserver:
     def _write_for_ever(self) -> None:
         while True:
             text = self._take()
-            try:
-                self._stream.write(text)
-                self._stream.flush()
-            except (OSError, ValueError):
-                pass  # there is no place left to say so
+            with suppress(OSError, ValueError):  # there is no place left to say so
+                self._put(text)
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
+
+    def _put(self, text: str) -> None:
+        """A character that the stream can't encode must not cost the neighbours of its line."""
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            self._stream.write(text.encode("ascii", "backslashreplace").decode())
+        self._stream.flush()
 
     def _take(self) -> str:
         with self._changed:
             self._changed.wait_for(lambda: self._lines)
             lines, self._lines = self._lines, []
-            if self._dropped:
-                lines.append(f"{self._dropped} lines were dropped here: this log is too slow\n")
-                self._dropped = 0
+            dropped, self._dropped = self._dropped, 0
             self._writing = True
+        if dropped:
+            lines.append(self._format(_gap(dropped)))
         return "".join(lines)
+
+
+def _gap(dropped: int) -> Event:
+    """What stands where lines are missing."""
+    return {
+        "log_level": LogLevel.warn,
+        "log_namespace": __name__,
+        "log_time": time.time(),
+        "log_format": "lines dropped here, this log is too slow lines={lines}",
+        "lines": dropped,
+    }
 
 
 def as_text(event: Event) -> str:
@@ -135,11 +173,11 @@ def _date(event: Event) -> str:
 
 def to_stdout(settings: LoggingSettings) -> LineObserver:
     """The log of an agent in the foreground."""
-    return LineObserver(sys.stdout, as_json if settings.json else as_text)
+    return LineObserver(Descriptor(sys.stdout.fileno()), as_json if settings.json else as_text)
 
 
 def to_file(settings: LoggingSettings) -> LineObserver:
     """The log in ``logging.path``, rotated by size; raises OSError where it can't be opened."""
     os.makedirs(os.path.dirname(settings.path), exist_ok=True)
-    stream = LogFile.fromFullPath(settings.path, rotateLength=_ROTATE_AT, maxRotatedFiles=_KEPT)
+    stream = LogFile.fromFullPath(settings.path, rotateLength=ROTATE_AT, maxRotatedFiles=KEPT)
     return LineObserver(stream, as_json if settings.json else as_text)

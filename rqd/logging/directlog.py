@@ -17,7 +17,7 @@ from rqd.log import Logger
 from rqd.logging import checkpoint, spool
 from rqd.logging.checkpoint import Position
 from rqd.logging.explain import explain
-from rqd.logging.interfaces import IFrameLog, LogUnavailable
+from rqd.logging.interfaces import IDirectLog, LogUnavailable
 from rqd.logging.logfile import LogFile
 from rqd.logging.mounts import WorkersStopped
 from rqd.logging.spoollog import RETRY_FIRST, RETRY_LAST, Means
@@ -28,6 +28,8 @@ PERIOD = 2.0
 
 NO_FOOTER = 0
 
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 class DirectFile:
     """The worker's side. The checkpoint holds the header's length and where the footer begins."""
@@ -37,12 +39,13 @@ class DirectFile:
         self._checkpoint_path = checkpoint_path
         self._position = position
 
-    def create(self, header: bytes) -> None:
-        """A new log; raises ``LogUnavailable``."""
+    def create(self, header: bytes) -> int:
+        """A new log, and a descriptor for the frame to write to; raises ``LogUnavailable``."""
         try:
             self._log.create(header)
             self._position = Position(len(header), NO_FOOTER, True)
             checkpoint.create(self._checkpoint_path, self._position, self._log.inode)
+            return os.open(self._log.path, _APPEND)
         except (OSError, ValueError) as error:
             raise LogUnavailable(explain(self._log.path, error)) from error
 
@@ -72,7 +75,7 @@ class DirectFile:
             self._log.abandon()
 
 
-@implementer(IFrameLog)
+@implementer(IDirectLog)
 class DirectLog:
     """See ``IFrameLog``."""
 
@@ -88,6 +91,7 @@ class DirectLog:
         self._wall_clock = means.wall_clock
         self._call: IDelayedCall | None = None
         self._left = False
+        self._output: int | None = None
         self._pause = RETRY_FIRST
         self._said = False
 
@@ -98,10 +102,22 @@ class DirectLog:
 
     def open(self, header: bytes) -> Deferred[None]:
         """Make the log; fails with ``LogUnavailable``."""
-        return self._workers.run(self.path, self._file.create, header)
+        return self._workers.run(self.path, self._file.create, header).addCallback(self._opened)
+
+    def _opened(self, output: int) -> None:
+        self._output = output
+
+    def take_output(self) -> int:
+        """See ``IDirectLog``."""
+        assert self._output is not None
+        taken, self._output = self._output, None
+        return taken
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look, after a while: most frames are over by then."""
+        self._plan(None)
+
+    def _look(self) -> None:
         self._call = None
         looking = self._workers.run(self.path, self._file.look)
         looking.addCallbacks(self._looked, self._say)
@@ -123,6 +139,8 @@ class DirectLog:
     def leave(self) -> None:
         """Look no more."""
         self._left = True
+        if self._output is not None:
+            os.close(self.take_output())
         if self._call is not None:
             self._call.cancel()
             self._call = None
@@ -135,7 +153,7 @@ class DirectLog:
 
     def _plan(self, _: object) -> None:
         if not self._left:
-            self._call = self._reactor.callLater(PERIOD, self.start)
+            self._call = self._reactor.callLater(PERIOD, self._look)
             self._size.check()
 
     def _add_footer(self, footer: bytes, closed: Deferred[None]) -> None:

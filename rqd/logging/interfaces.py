@@ -67,6 +67,16 @@ class IFrameLog(Interface):
         """Stop following without a footer (the agent stops, the frame goes on)."""
 
 
+class IDirectLog(IFrameLog):
+    """The log of a frame without a spool, which writes to it itself."""
+
+    def take_output() -> int:
+        """The open descriptor to write to; the caller closes it.
+
+        Once only, and only after ``open``. What nobody took is closed with the log.
+        """
+
+
 class IFrameLogs(Interface):
     """Opens frame logs."""
 

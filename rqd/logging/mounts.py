@@ -27,7 +27,7 @@ PER_MOUNT = 2
 """Threads a mount gets: one slow file must not hold up its neighbours; more buys little."""
 
 
-class IWorkersReactor(IReactorFromThreads, IReactorTime):
+class IWorkersReactor(IReactorTime, IReactorFromThreads):
     """What the workers need of a reactor."""
 
 
@@ -81,6 +81,7 @@ class MountWorkers:
         self._crews: dict[str, _Crew] = {}
         self._results: deque[tuple[_Crew, Deferred[Any] | None, Any]] = deque()
         self._scheduled = False
+        self._refusing = False
         self._stopping: Deferred[None] | None = None
 
     def run(self, path: str, function: Callable[..., T], *args: object) -> Deferred[T]:
@@ -101,6 +102,7 @@ class MountWorkers:
 
         Threads that are stuck are left behind: they are daemons and hold nothing up.
         """
+        self._refusing = True
         stopping = self._stopping = Deferred()
         impatience = self._reactor.callLater(patience, self._stopped)
         for crew in self._crews.values():
@@ -115,7 +117,7 @@ class MountWorkers:
         return stopping.addCallback(settled)
 
     def _put(self, name: str, function: Callable[..., Any], args: Any) -> Deferred[Any]:
-        if self._stopping is not None:
+        if self._refusing:
             return fail(WorkersStopped("the agent is stopping"))
         crew = self._crews.get(name)
         if crew is None:
@@ -150,9 +152,6 @@ class MountWorkers:
             self._stopped()
 
     def _stopped(self) -> None:
-        stopping, self._stopping = self._stopping, _DONE
-        if stopping is not None and stopping is not _DONE:
+        stopping, self._stopping = self._stopping, None
+        if stopping is not None:
             stopping.callback(None)
-
-
-_DONE: Deferred[None] = Deferred()

@@ -102,9 +102,9 @@ class SpoolLog:
 
         A log that was started meanwhile, as the frame was, goes on trying.
         """
-        self._opening = Deferred()
+        opening = self._opening = Deferred()
         self._give(Work(self._position.offset, (), keep_open=False))
-        return self._opening
+        return opening
 
     def start(self) -> None:
         """Begin to follow the output."""
@@ -120,10 +120,10 @@ class SpoolLog:
         self._watch.stop()
         self._watch.look()
         self._footer = footer
-        self._closed = Deferred()
+        closed = self._closed = Deferred()
         self._stop_retry()
         self._go_on()
-        return self._closed
+        return closed
 
     def leave(self) -> None:
         """Stop; the log stays as it is, for the next agent."""

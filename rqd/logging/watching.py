@@ -18,6 +18,9 @@ from rqd.logging.marks import Marks
 PACE_FIRST, PACE_LAST = 0.05, 0.25
 """Seconds between looks while output comes: the first pause, and what it doubles up to."""
 
+PAUSE = 1.0
+"""Seconds without output after which the pace begins anew; a line now and then doesn't."""
+
 POLL = 1.0
 """Seconds between looks at a quiet spool where inotify is not to be had."""
 
@@ -69,6 +72,7 @@ class SpoolWatch:
         self._token: int | None = None
         self._call: IDelayedCall | None = None
         self._pace = PACE_FIRST
+        self._latest = 0.0
 
     def start(self) -> None:
         """Begin: with a look, as there may be output already."""
@@ -117,12 +121,15 @@ class SpoolWatch:
         self._size.check()
 
     def _look_again(self) -> None:
+        now = self._reactor.seconds()
+        if now - self._latest > PAUSE:
+            self._pace = PACE_FIRST
+        self._latest = now
         self._call = self._reactor.callLater(self._pace, self._tick)
         self._pace = min(self._pace * 2, PACE_LAST)
 
     def _wait(self) -> None:
         """Sleep until the next output; what came before the watch was set is seen by a look."""
-        self._pace = PACE_FIRST
         self._token = self._wakeups.arm(self._path, self._tick)
         if self._token is None:
             self._call = self._reactor.callLater(POLL, self._tick)

@@ -71,7 +71,8 @@ class CuebotClient:
         """Cancel what is in flight and close; fires within a bounded time. No call works after."""
         self._stopped = True
         self._current = None
-        closed = DeferredList([connection.cancel() for connection in self._open])
+        ends = [connection.cancel() for connection in tuple(self._open)]
+        closed = DeferredList(ends, consumeErrors=True)
         return closed.addTimeout(_STOP_TIMEOUT, self._reactor, _give_up).addCallback(_nothing)
 
     async def _call(self, method: str, request: bytes, timeout: float) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
 
 from rqd.frame.exits import FrameEnd
+from rqd.log import Logger
 from rqd.proto import report_pb2
 from rqd.report import messages
 from rqd.report.messages import FrameFacts
@@ -13,26 +15,51 @@ from rqd.system.condition import HostCondition
 from rqd.system.host import HostSample
 from rqd.system.reservations import CoreCounts
 
+#: Age up to which a completion repeats what was last known of the host, seconds: many frames may
+#: end within a second, and looking at the host costs more than a report.
+HOST_AGE = 1.0
 
-@dataclass(frozen=True, slots=True)
+
 class Telling:
-    """Where the facts come from; all of these are quick and on the reactor."""
+    """Makes reports. Where the facts come from is quick, and used on the reactor only."""
 
-    sample: Callable[[], HostSample]
-    condition: Callable[[], HostCondition]
-    counts: Callable[[], CoreCounts]
-    frames: Callable[[], Iterable[FrameFacts]]
+    log = Logger()
 
-    def host(self) -> report_pb2.RenderHost:
-        return messages.render_host(self.sample(), self.condition())
+    def __init__(
+        self,
+        *,
+        clock: IReactorTime,
+        sample: Callable[[], HostSample],
+        condition: Callable[[], HostCondition],
+        counts: Callable[[], CoreCounts],
+        frames: Callable[[], Iterable[FrameFacts]],
+    ) -> None:
+        self._clock = clock
+        self._sample = sample
+        self._condition = condition
+        self._counts = counts
+        self._frames = frames
+        self._host = report_pb2.RenderHost()
+        self._host_at = float("-inf")
 
     def boot(self) -> report_pb2.BootReport:
-        return messages.boot_report(self.host(), messages.core_detail(self.counts()))
+        return messages.boot_report(self._newest_host(), messages.core_detail(self._counts()))
 
     def status(self) -> report_pb2.HostReport:
-        frames = map(messages.running_frame, self.frames())
-        return messages.host_report(self.host(), frames, messages.core_detail(self.counts()))
+        frames = map(messages.running_frame, self._frames())
+        counts = messages.core_detail(self._counts())
+        return messages.host_report(self._newest_host(), frames, counts)
 
     def completion(self, frame: FrameFacts, end: FrameEnd) -> bytes:
         """Serialised: it is kept on disk and sent again and again as the same bytes."""
-        return messages.completion(self.host(), frame, end).SerializeToString()
+        if self._clock.seconds() - self._host_at > HOST_AGE:
+            try:
+                self._newest_host()
+            except (OSError, ValueError):
+                self.log.failure("host can't be read, a completion tells what was known last")
+        return messages.completion(self._host, frame, end).SerializeToString()
+
+    def _newest_host(self) -> report_pb2.RenderHost:
+        self._host = messages.render_host(self._sample(), self._condition())
+        self._host_at = self._clock.seconds()
+        return self._host

@@ -46,10 +46,13 @@ def status_name(refusal: Refused) -> str:
 
 
 def wire_detail(refusal: Refused) -> str:
-    """Its sentence, as long as a header can bear, and encodable also if it quotes file names."""
+    """Its sentence, as long as a header can bear, and encodable also if it quotes file names.
+
+    What is too long quotes the request somewhere in the middle: both ends say more.
+    """
     detail = refusal.detail
     if len(detail) > MAX_DETAIL:
-        detail = f"{detail[:MAX_DETAIL]}..."
+        detail = f"{detail[: MAX_DETAIL // 2]}...{detail[-MAX_DETAIL // 2 :]}"
     return detail.encode(errors="replace").decode()
 
 

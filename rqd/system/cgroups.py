@@ -7,6 +7,8 @@ where the tree is not writable there are none, and frames are known by their ses
 from __future__ import annotations
 
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 from rqd.log import Logger
@@ -22,7 +24,7 @@ class CgroupTree:
 
     @classmethod
     def open(cls, name: str, *, proc_root: str = "/proc") -> CgroupTree | None:
-        """Return the tree named ``name`` below the agent's own group, or None where there can't be one."""
+        """Return the tree ``name`` below the agent's own group; None where there can't be one."""
         own = own_group(proc_root)
         if own is None:
             return None
@@ -87,7 +89,7 @@ def members(group: Path) -> list[int]:
     """Return the pids in a group; empty for one that is gone. Zombies don't count as populated."""
     try:
         return [int(pid) for pid in (group / "cgroup.procs").read_bytes().split()]
-    except (FileNotFoundError, OSError):
+    except OSError:
         return []
 
 
@@ -101,18 +103,21 @@ def is_populated(group: Path) -> bool:
 
 def kill(group: Path) -> None:
     """SIGKILL all that is in a group at once (``cgroup.kill``, Linux 5.14), fork bombs included."""
-    try:
-        (group / "cgroup.kill").write_bytes(b"1")
+    try:  # without O_CREAT: to create anything here is not permitted, which would hide the reason
+        switch = os.open(group / "cgroup.kill", os.O_WRONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         for pid in members(group):
             _kill_one(pid)
+        return
+    try:
+        os.write(switch, b"1")
+    finally:
+        os.close(switch)
 
 
 def _kill_one(pid: int) -> None:
-    try:
-        os.kill(pid, 9)
-    except ProcessLookupError:
-        pass
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def remove(group: Path) -> bool:

@@ -71,8 +71,10 @@ class Traces(SynchronousTestCase):
         self.process(103, b"tail\0", b"", "/run-x/work")
         self.process(104, b"editor\0", b"HOME=/home\0", "/home")
         Path(self.proc, "105").mkdir()
-        found = traces.processes("/run-x", self.proc)
-        self.assertEqual(sorted(found), ["101 sh /run-x/script", "102 sleep", "103 tail"])
+        self.assertEqual(
+            traces.processes("/run-x", self.proc),
+            {101: "sh /run-x/script", 102: "sleep", 103: "tail"},
+        )
 
     def test_ports(self) -> None:
         """A port is open while somebody listens."""

@@ -132,8 +132,12 @@ class CallTests(ReportCase):
         cuebot = self.cuebot()
         ended: Deferred[None] = Deferred()
 
+        def tell() -> None:
+            reactor.callFromThread(ended.callback, None)
+
         def behave(cuebot: FakeCuebot, context: Any) -> None:
-            context.add_callback(lambda: reactor.callFromThread(ended.callback, None))
+            if not context.add_callback(tell):
+                tell()  # The cancellation was here first.
             cuebot.released.wait()
 
         cuebot.script(COMPLETION, behave)

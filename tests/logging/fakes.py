@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from rqd.logging.interfaces import IFrameLog, IFrameLogs, LogUnavailable
+from rqd.logging.interfaces import IDirectLog, IFrameLog, IFrameLogs, LogUnavailable
 
 
-@implementer(IFrameLog)
+@implementer(IDirectLog)
 class MemoryLog:
     """A log that is a few byte strings. ``write`` plays the frame."""
 
@@ -51,6 +52,10 @@ class MemoryLog:
         hanging, self.hanging = self.hanging or [], None
         for waiting in hanging:
             waiting.callback(None)
+
+    def take_output(self) -> int:
+        """As in ``IDirectLog``: a descriptor that leads nowhere."""
+        return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
     def start(self) -> None:
         """As in ``IFrameLog``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -59,6 +59,7 @@ class CheckpointTests(SynchronousTestCase):
             self.write(content)
             self.assertIsNone(load(self.path), content)
 
+    @settings(deadline=None)
     @given(st.binary(min_size=25, max_size=25))
     def test_any_bytes(self, content: bytes) -> None:
         """Any 25 bytes are a checkpoint or none, never an exception."""

@@ -40,7 +40,9 @@ class ExplainTests(SynchronousTestCase):
 
     def test_stale(self) -> None:
         """A stale NFS handle has a hint."""
-        self.assertIn("Hint: The NFS handle is stale", self.explain(self.folder + "/l", errno.ESTALE))
+        self.assertIn(
+            "Hint: The NFS handle is stale", self.explain(self.folder + "/l", errno.ESTALE)
+        )
 
     def test_file_in_the_way(self) -> None:
         """A file where a folder should be is no obstacle to the explanation."""

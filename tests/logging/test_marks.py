@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -64,6 +64,7 @@ class MarksTests(SynchronousTestCase):
 class SegmentsTests(SynchronousTestCase):
     """``segments``."""
 
+    @settings(deadline=None)
     @given(
         st.integers(0, 100),
         st.integers(0, 100),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -39,6 +39,7 @@ def by_lines(text: bytes) -> bytes:
 class StampTests(SynchronousTestCase):
     """``stamp``."""
 
+    @settings(deadline=None)
     @given(chunks)
     def test_any_split(self, pieces: list[bytes]) -> None:
         """However the output is split, each line has one stamp, at its first byte."""
@@ -75,6 +76,7 @@ class MarkedTests(SynchronousTestCase):
         pieces, _ = stamp_marked(b"a\nb\n", 0, [(2, 7)], True)
         self.assertEqual(b"".join(pieces), prefix(7) + b"a\n" + prefix(7) + b"b\n")
 
+    @settings(deadline=None)
     @given(
         st.binary(max_size=40),
         st.lists(st.tuples(st.integers(0, 60), st.integers(0, 10**9)), max_size=5),

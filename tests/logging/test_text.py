@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -39,7 +39,9 @@ FOOTER = FooterFacts(
 
 def fields(text: bytes) -> dict[str, str]:
     """The lines that begin with a name."""
-    lines = [line for line in text.decode().splitlines() if line and not line.startswith((" ", "="))]
+    lines = [
+        line for line in text.decode().splitlines() if line and not line.startswith((" ", "="))
+    ]
     return {line[:18].strip(): line[18:] for line in lines}
 
 
@@ -69,6 +71,7 @@ class HeaderTests(SynchronousTestCase):
         text = header(HEADER).decode()
         self.assertIn("environment\n" + " " * 18 + "A=b\n" + " " * 18 + "SHOW=show\n", text)
 
+    @settings(deadline=None)
     @given(st.text(alphabet="aR=\r\n\x0b\x0c\x1c\x85\u2028 ", max_size=30))
     def test_no_forged_lines(self, value: str) -> None:
         """Whatever a value holds, no line of it begins where names begin."""
@@ -81,7 +84,9 @@ class HeaderTests(SynchronousTestCase):
 
     def test_odd_bytes(self) -> None:
         """Bytes that are no UTF-8 come out as they went in."""
-        text = header(replace(HEADER, environment={"K": b"\xff".decode("utf-8", "surrogateescape")}))
+        text = header(
+            replace(HEADER, environment={"K": b"\xff".decode("utf-8", "surrogateescape")})
+        )
         self.assertIn(b"K=\xff\n", text)
 
 

@@ -1,0 +1,205 @@
+"""What a frame lives among, in memory: workers, processes, logs, moved by the test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rqd.frame.exits import FrameEnd
+from rqd.frame.members import IMembers
+from rqd.logging.interfaces import IFrameLog, IWorkers, LogUnavailable
+from rqd.system.sampler import Membership
+from tests.logging.fakes import MemoryLog, MemoryLogs
+
+
+@implementer(IWorkers)
+class Workers:
+    """Runs jobs at once, but those of a purpose or a path that is held when it is released."""
+
+    def __init__(self) -> None:
+        self.broken: dict[str, Exception] = {}
+        self._held: dict[str, list[tuple[Deferred[Any], Callable[..., Any], tuple[Any, ...]]]] = {}
+
+    def hold(self, where: str) -> None:
+        self._held.setdefault(where, [])
+
+    def release(self, where: str) -> None:
+        for waiting, function, args in self._held.pop(where):
+            execute(function, *args).chainDeferred(waiting)
+
+    def run(self, path: str, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """As in ``IWorkers``."""
+        return self.run_for(path, function, *args)
+
+    def run_for(self, purpose: str, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """As in ``IWorkers``."""
+        if purpose in self._held:
+            waiting: Deferred[Any] = Deferred()
+            self._held[purpose].append((waiting, function, args))
+            return waiting
+        if purpose in self.broken:
+            return execute(_raise, self.broken[purpose])
+        return execute(function, *args)
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+class FakeProcess:
+    """A supervisor as the reactor's child. It holds its own copies of what it was given."""
+
+    def __init__(self, pid: int, protocol: ProcessProtocol, arguments: list[str]) -> None:
+        self.pid = pid
+        self.protocol = protocol
+        self.arguments = arguments
+        self.environment: dict[str, str] = {}
+        self.descriptors: dict[int, int] = {}
+
+    def say(self, text: bytes) -> None:
+        """The chain writes to its account."""
+        os.write(self.descriptors[1], text)
+
+    def begin(self) -> None:
+        """The frame's own shell takes over."""
+        self.say(b"born %d\nup\n" % self.pid)
+
+    def write(self, text: bytes) -> None:
+        """The frame prints."""
+        os.write(self.descriptors[3], text)
+
+    def exit(self, status: int) -> None:
+        """The process is gone: ``status`` is what the shell said; what it held stays open."""
+        ended = ProcessTerminated(status, None, status << 8) if status else ProcessDone(0)
+        self.protocol.processExited(Failure(ended))
+
+    def close(self) -> None:
+        """The last holder of its descriptors is gone too."""
+        for descriptor in self.descriptors.values():
+            os.close(descriptor)
+        self.descriptors.clear()
+        self.protocol.processEnded(Failure(ProcessDone(0)))
+
+    def end(self, status: int) -> None:
+        """Exit, then close, as a frame without children does."""
+        self.exit(status)
+        self.close()
+
+
+@implementer(IReactorTime, IReactorProcess)
+class ProcessReactor(Clock):
+    """A clock that starts processes by remembering them. No process has such a pid as theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spawned: list[FakeProcess] = []
+        self.refusal: OSError | None = None
+
+    def spawnProcess(
+        self,
+        processProtocol: ProcessProtocol,
+        executable: str,
+        args: Sequence[str],
+        env: dict[str, str],
+        childFDs: dict[int, int],
+    ) -> FakeProcess:
+        """As in ``IReactorProcess``, the part that frames use."""
+        if self.refusal is not None:
+            raise self.refusal
+        process = FakeProcess((1 << 22) + len(self.spawned) + 1, processProtocol, list(args))
+        process.environment = env
+        process.descriptors = {ours: os.dup(given) for ours, given in childFDs.items()}
+        self.spawned.append(process)
+        processProtocol.makeConnection(process)
+        return process
+
+
+class HangingLogs(MemoryLogs):
+    """The folder of the logs does not answer before ``answer``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opening: list[tuple[Deferred[Any], MemoryLog, Any]] = []
+
+    def open(self, path: str, header: bytes, **facts: Any) -> Deferred[IFrameLog]:  # type: ignore[override]
+        """As in ``IFrameLogs``."""
+        log = self._hang(path, header, facts)
+        self.opening.append((Deferred(), log, log))
+        return self.opening[-1][0]
+
+    def begin(  # type: ignore[override]
+        self, path: str, header: bytes, **facts: Any
+    ) -> tuple[IFrameLog, Deferred[None]]:
+        """As in ``IFrameLogs``."""
+        log = self._hang(path, header, facts)
+        self.opening.append((Deferred(), log, None))
+        return log, self.opening[-1][0]
+
+    def _hang(self, path: str, header: bytes, facts: dict[str, Any]) -> MemoryLog:
+        log = self.logs[path] = MemoryLog(path, header, self._max_size, facts["too_big"])
+        log.hang()
+        return log
+
+    def answer(self, refusal: str | None = None) -> None:
+        """It answers; a refused log that was started tries on, as it is told to."""
+        opening, self.opening = self.opening, []
+        for waiting, log, result in opening:
+            if refusal is None:
+                log.release()
+                waiting.callback(result)
+            else:
+                waiting.errback(LogUnavailable(refusal))
+
+
+@implementer(IMembers)
+class FakeMembers:
+    """Processes that do with a signal what the test says."""
+
+    def __init__(self, *pids: int) -> None:
+        self.alive = list(pids)
+        self.heard: list[tuple[int, ...]] = []
+        self.kills = 0
+        self.wakes = 0
+        self.deaf_to_kill = 0
+        """How many KILLs it takes."""
+
+    def pids(self) -> list[int]:
+        """As in ``IMembers``."""
+        return list(self.alive)
+
+    def membership(self) -> Membership:
+        """As in ``IMembers``."""
+        return Membership(-1, self.alive)
+
+    def send(self, number: int) -> int:
+        """As in ``IMembers``."""
+        self.heard.append((number, *self.alive))
+        return len(self.alive)
+
+    def wake(self) -> None:
+        """As in ``IMembers``."""
+        self.wakes += 1
+
+    def kill(self) -> None:
+        """As in ``IMembers``."""
+        self.kills += 1
+        if self.kills > self.deaf_to_kill:
+            self.alive = []
+
+    def close(self) -> bool:
+        """As in ``IMembers``."""
+        return not self.alive
+
+
+def composed(frame: Any, end: FrameEnd) -> bytes:
+    """A report that tests can read."""
+    return f"{end.exit_status}/{end.exit_signal} {end.reason}".encode()

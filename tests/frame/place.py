@@ -1,0 +1,128 @@
+"""A host for frames: real files in a temp folder, everything else in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from rqd.frame.clearing import Clearing
+from rqd.frame.environment import STANDARD_PATH, HostEnvironment
+from rqd.frame.ladder import Grace
+from rqd.frame.lifecycle import Frame
+from rqd.frame.records import Records, new_key
+from rqd.frame.roster import Roster
+from rqd.frame.site import Site, Terms
+from rqd.frame.spec import FrameSpec
+from rqd.frame.users import Identity
+from rqd.system.cgroups import CgroupTree
+from rqd.system.reservations import Ledger
+from rqd.system.topology import Core, Topology
+from tests.frame.fakes import FakeProcess, ProcessReactor, Workers, composed
+from tests.logging.fakes import MemoryLog, MemoryLogs
+from tests.report.facts import frame_spec
+
+#: Seconds since the epoch at the beginning of every test.
+NOW = 1_700_000_000.0
+
+
+class Place:
+    """What a test of frames needs; a host of four cores."""
+
+    def __init__(self, case: SynchronousTestCase, logs: MemoryLogs | None = None) -> None:
+        self.folder = Path(case.mktemp()).resolve()
+        self.state, self.temp = self.folder / "state", self.folder / "temp"
+        self.reactor = ProcessReactor()
+        self.workers = Workers()
+        self.logs = logs or MemoryLogs()
+        cores = tuple(Core(0, number, (number, number + 4)) for number in range(4))
+        self.ledger = Ledger(Topology(cores), total=400)
+        records = Records(str(self.state), str(self.temp))
+        records.prepare()
+        self.posted: list[tuple[str, bytes]] = []
+        self.roster = Roster(ledger=self.ledger, post=lambda *what: self.posted.append(what))
+        self.site = Site(
+            reactor=self.reactor,
+            processes=self.reactor,
+            terms=Terms(
+                shell="/bin/sh",
+                folder=str(self.temp),
+                umask=0o022,
+                nice=False,
+                timestamps=True,
+                grace=Grace(timeout=30.0, interval=1.0, force=True),
+                scan_lines=50,
+                rules=(),
+            ),
+            environment=HostEnvironment("render042", STANDARD_PATH, {}),
+            ledger=self.ledger,
+            records=records,
+            clearing=Clearing(reactor=self.reactor, workers=self.workers),
+            workers=self.workers,
+            logs=self.logs,
+            groups=None,
+            compose=composed,
+            frames=self.roster.all,
+            time=lambda: NOW + self.reactor.seconds(),
+        )
+        case.addCleanup(self.close)
+
+    def terms(self, **changes: Any) -> None:
+        """Frames that come later run under other terms."""
+        self.change(terms=replace(self.site.terms, **changes))
+
+    def change(self, **changes: Any) -> None:
+        """Frames that come later find another site."""
+        self.site = replace(self.site, **changes)
+
+    def groups(self) -> Path:
+        """Frames that come later get control groups, in a folder that looks like those."""
+        tree = self.folder / "cgroup"
+        tree.mkdir()
+        self.change(groups=CgroupTree(tree))
+        return tree
+
+    def frame(self, identity: Identity | None = None, **changes: Any) -> Frame:
+        """A frame that was accepted and does not live yet."""
+        spec = frame_spec(**{"log_dir": str(self.folder)} | changes)
+        key = new_key(spec.frame_id)
+        reservation = self.ledger.reserve(key, spec.num_cores, pin=spec.threadable)
+        return Frame(spec, key, reservation, identity, self.site)
+
+    def launch(self, **changes: Any) -> Frame:
+        """A frame of the roster's, which lives at once."""
+        return self.roster.launch(self.spec(**changes), None, self.site)
+
+    def spec(self, **changes: Any) -> FrameSpec:
+        return frame_spec(**{"log_dir": str(self.folder)} | changes)
+
+    def live(self, frame: Frame) -> Deferred[bytes]:
+        """Let it live, as far as it gets without time going by."""
+        life = Deferred.fromCoroutine(frame.live())
+        self.turn()
+        return life
+
+    def turn(self) -> None:
+        """What the reactor does next, of what no time has to go by for."""
+        for _ in range(3):
+            self.reactor.advance(0)
+
+    @property
+    def process(self) -> FakeProcess:
+        """The one that was started last."""
+        return self.reactor.spawned[-1]
+
+    def log(self, frame: Frame) -> MemoryLog:
+        return self.logs.logs[frame.output.path]
+
+    def left(self) -> list[str]:
+        """The files that are kept of frames."""
+        return sorted(p.name for p in self.folder.rglob("*") if p.is_file())
+
+    def close(self) -> None:
+        """Close what processes still hold that no test ended."""
+        for process in self.reactor.spawned:
+            process.close()

@@ -1,0 +1,536 @@
+"""A frame's life, from accepted to reported."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from rqd.frame.chain import program
+from rqd.frame.lifecycle import END_PATIENCE, Frame, Kill, Phase
+from rqd.frame.output import OPEN_PATIENCE
+from rqd.frame.users import Identity
+from rqd.logging.rules import ExitStatusRule
+from rqd.refusals import Refused
+from rqd.system.usage import FrameUsage
+from tests.frame.fakes import FakeMembers, HangingLogs
+from tests.frame.place import NOW, Place
+from tests.logging.fakes import MemoryLogs
+
+WANTED = Kill("Job killed by artist")
+NIMBY = Kill("nimby", 286)
+
+
+class LifeCase(SynchronousTestCase):
+    """One frame on a host."""
+
+    def setUp(self) -> None:
+        self.place = Place(self)
+
+    def begin(self, frame: Frame | None = None) -> Deferred[bytes]:
+        """Let a frame live, as far as it gets by itself."""
+        self.frame = frame or self.place.frame()
+        self.life = self.place.live(self.frame)
+        return self.life
+
+    def run_shell(self, frame: Frame | None = None) -> None:
+        """Let a frame live, and its own shell take over; two processes are seen of it."""
+        self.begin(frame)
+        self.place.process.begin()
+        self.members = self.frame.members = FakeMembers(11, 12)
+
+    def end(self, status: int) -> bytes:
+        """Its supervisor ends with this status, and nothing is left; return the report."""
+        self.members.alive = []
+        self.place.process.end(status)
+        self.place.turn()
+        return self.report()
+
+    def report(self) -> bytes:
+        """The report of a frame that is over: it holds no cores any more."""
+        report = self.successResultOf(self.life)
+        self.assertIs(self.frame.phase, Phase.ENDED)
+        self.assertEqual(self.place.ledger.counts().booked, 0)
+        return report
+
+    @property
+    def footer(self) -> str:
+        return (self.place.log(self.frame).footer or b"").decode()
+
+
+class StartTests(LifeCase):
+    """From accepted to running."""
+
+    def test_running(self) -> None:
+        """A frame that starts has a record on disk, a log with a header, and a process."""
+        self.assertIs(self.place.frame().phase, Phase.ACCEPTED)
+        self.begin(self.place.frame(frame_id="g", command="render me"))
+        self.assertNoResult(self.life)
+        self.assertIs(self.frame.phase, Phase.RUNNING)
+        self.assertIn(f"{self.frame.key}.record", self.place.left())
+        self.assertIn(b"render me", self.place.log(self.frame).header)
+        self.assertTrue(self.place.log(self.frame).started)
+        self.assertEqual(len(self.place.reactor.spawned), 1)
+
+    def test_what_is_started(self) -> None:
+        """The chain runs the script of the frame, in its folder, with its environment."""
+        self.begin(self.place.frame(environment={"MINE": "1"}, job_name="j", frame_name="f"))
+        arguments = self.place.process.arguments
+        self.assertEqual(Path(arguments[-1]).parent, self.place.temp)
+        self.assertIn(str(self.place.temp), arguments)
+        environment = self.place.process.environment
+        self.assertEqual((environment["MINE"], environment["jobid"]), ("1", "j"))
+        self.assertEqual(environment["logfile"], f"{self.place.folder}/j.f.rqlog")
+
+    def test_pinned(self) -> None:
+        """A frame that reserved physical cores is bound to all of their threads."""
+        self.begin(self.place.frame(num_cores=200, environment={"CUE_THREADABLE": "1"}))
+        arguments = self.place.process.arguments
+        self.assertEqual(arguments[arguments.index(program("taskset")) + 2], "0,1,4,5")
+        self.assertIn("0,1,4,5", self.place.log(self.frame).header.decode())
+
+    def test_user(self) -> None:
+        """A frame of a user becomes that user, and its log belongs to that user."""
+        me = Identity(os.geteuid(), os.getegid(), ())
+        self.begin(self.place.frame(identity=me))
+        self.assertIn(program("setpriv"), self.place.process.arguments)
+        owners = self.place.logs.owners
+        self.assertEqual(owners[self.frame.output.path], (me.uid, me.gid))
+
+    def test_output(self) -> None:
+        """The frame writes to its spool, its chain to the chain file; the agent holds neither."""
+        before = len(os.listdir("/proc/self/fd"))
+        self.begin()
+        held_by_child = len(self.place.process.descriptors)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before + held_by_child)
+        self.place.process.write(b"hello")
+        self.place.process.begin()
+        files = {path.suffix: path.read_bytes() for path in (self.place.state / "frames").iterdir()}
+        self.assertEqual(files[".spool"], b"hello")
+        self.assertIn(b"up\n", files[".chain"])
+
+    def test_log_folder_hangs(self) -> None:
+        """With timestamps on the frame starts without its log after a while."""
+        self.place = Place(self, HangingLogs())
+        self.begin()
+        self.assertEqual(self.place.reactor.spawned, [])
+        self.place.reactor.advance(OPEN_PATIENCE)
+        self.assertEqual(len(self.place.reactor.spawned), 1)
+
+    def test_group(self) -> None:
+        """Where there are control groups the frame has one, which goes with it."""
+        tree = self.place.groups()
+        self.begin()
+        self.assertEqual([p.name for p in tree.iterdir()], [self.frame.key])
+        self.assertIn(str(tree / self.frame.key), self.place.process.arguments)
+        self.place.process.begin()
+        self.place.process.end(0)
+        self.place.turn()
+        self.assertEqual(self.report(), b"0/0 ")
+        self.assertEqual(list(tree.iterdir()), [])
+
+
+class NotStartedTests(LifeCase):
+    """Frames that could not be started: 256, and why."""
+
+    def failed(self, why: str) -> None:
+        """It was not started, its report, its record and its log's footer tell why."""
+        report = self.report().decode()
+        self.assertEqual(report.partition(" ")[0], "256/0")
+        self.assertIn(why, report)
+        self.assertIn(why, self.frame.explanation)
+
+    def test_state_folder(self) -> None:
+        """A state folder that can't take the record."""
+        (self.place.state / "frames").rmdir()
+        self.begin()
+        self.failed("the state folder can't take the frame")
+        self.assertEqual(self.place.reactor.spawned, [])
+
+    def test_log_refused(self) -> None:
+        """A log that can't be opened, in the words of the log."""
+        self.place.logs.refusal = "folder belongs to uid 7"
+        self.begin()
+        self.failed("the log can't be opened: folder belongs to uid 7")
+        self.assertEqual(self.place.reactor.spawned, [])
+
+    def test_log_hangs(self) -> None:
+        """A log that hangs where the frame would have to write to it."""
+        self.place = Place(self, HangingLogs())
+        self.place.terms(timestamps=False)
+        self.begin()
+        self.place.reactor.advance(OPEN_PATIENCE)
+        self.place.turn()
+        self.failed("does not answer")
+
+    def test_process_refused(self) -> None:
+        """A process that the kernel refuses; the log's footer says so too."""
+        self.place.reactor.refusal = OSError(11, "Resource temporarily unavailable")
+        self.begin()
+        self.failed("the process can't be started: [Errno 11] Resource temporarily unavailable")
+        self.assertIn("Resource temporarily unavailable", self.footer)
+
+    def test_process_refused_in_group(self) -> None:
+        """No control group is left of it."""
+        tree = self.place.groups()
+        self.place.reactor.refusal = OSError(11, "no")
+        self.begin()
+        self.failed("the process can't be started")
+        self.assertEqual(list(tree.iterdir()), [])
+
+    def test_link_refused(self) -> None:
+        """A link of the chain that was refused, in the link's words."""
+        self.begin()
+        self.place.process.say(b"born 1\nsetpriv: setresuid failed\nexit 127\n")
+        self.place.process.end(127)
+        self.place.turn()
+        self.failed("setpriv: setresuid failed")
+
+    def test_silent_link(self) -> None:
+        """One that said nothing."""
+        self.begin()
+        self.place.process.end(126)
+        self.place.turn()
+        self.failed("the command's shell never took over")
+
+    def test_nothing_held(self) -> None:
+        """No descriptor is left of a start that failed."""
+        self.place.reactor.refusal = OSError(11, "no")
+        before = len(os.listdir("/proc/self/fd"))
+        self.begin()
+        self.report()
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
+class EndTests(LifeCase):
+    """From running to reported."""
+
+    def test_success(self) -> None:
+        """A frame that ends well is reported so, at once, with a footer in its log."""
+        self.run_shell()
+        self.place.reactor.advance(12.5)
+        self.assertEqual(self.end(0), b"0/0 ")
+        self.assertIn("Render Frame Completed", self.footer)
+        self.assertRegex(self.footer, r"exitStatus\s+0\n")
+        self.assertRegex(self.footer, r"runTime\s+12\n")
+
+    def test_status(self) -> None:
+        """A failure keeps its status; 200 is just 200."""
+        for status in (1, 3, 200, 255):
+            self.run_shell()
+            self.assertEqual(self.end(status), b"%d/0 " % status)
+
+    def test_signal(self) -> None:
+        """A signal is a status of 1 and the signal."""
+        self.run_shell()
+        self.assertEqual(self.end(139), b"1/11 ")
+
+    def test_holder_of_output(self) -> None:
+        """A grandchild that still holds the output doesn't delay the report."""
+        self.run_shell()
+        self.members.alive = []
+        self.place.process.exit(0)
+        self.place.turn()
+        self.assertEqual(self.report(), b"0/0 ")
+
+    def test_leftovers(self) -> None:
+        """What a frame leaves behind is ended, and the report doesn't wait for that."""
+        self.run_shell()
+        self.members.deaf_to_kill = 2
+        self.place.process.end(0)
+        self.place.turn()
+        self.assertEqual(self.report(), b"0/0 ")
+        self.assertEqual(self.members.alive, [11, 12])
+        self.place.reactor.pump([0.05] * 4)
+        self.assertEqual((self.members.alive, self.members.kills), ([], 3))
+
+    def test_report_is_on_disk(self) -> None:
+        """The report is in the record before anybody gets it."""
+        self.run_shell()
+        self.end(3)
+        record = self.place.state / "frames" / f"{self.frame.key}.record"
+        self.assertIn("report", json.loads(record.read_bytes().splitlines()[-1]))
+
+    def test_broken_state_folder(self) -> None:
+        """A state folder that is lost by then costs the record, not the report."""
+        self.run_shell()
+        self.place.workers.broken["state"] = OSError(5, "Input/output error")
+        self.assertEqual(self.end(0), b"0/0 ")
+
+    def test_log_hangs(self) -> None:
+        """A log that hangs delays the report for a bounded time; its footer comes in the end."""
+        self.run_shell()
+        self.place.log(self.frame).hang()
+        self.place.process.end(0)
+        self.place.reactor.advance(END_PATIENCE - 0.1)
+        self.assertNoResult(self.life)
+        self.place.reactor.advance(0.2)
+        self.members.alive = []
+        self.assertEqual(self.report(), b"0/0 ")
+        self.assertEqual(self.footer, "")
+        self.place.log(self.frame).release()
+        self.assertIn("Render Frame Completed", self.footer)
+
+    def test_cores_are_free_early(self) -> None:
+        """Cores are free when the frame is over, also while its log hangs."""
+        self.run_shell()
+        self.place.log(self.frame).hang()
+        self.place.process.end(0)
+        self.assertEqual(self.place.ledger.counts().booked, 0)
+
+    def test_forgotten(self) -> None:
+        """A frame that is forgotten leaves nothing, once its log has everything."""
+        self.run_shell()
+        self.place.log(self.frame).hang()
+        self.place.process.end(0)
+        self.place.reactor.advance(END_PATIENCE)
+        forgetting = Deferred.fromCoroutine(self.frame.forget())
+        self.place.reactor.advance(60)
+        self.assertIn(f"{self.frame.key}.spool", self.place.left())
+        self.place.log(self.frame).release()
+        self.successResultOf(forgetting)
+        self.place.reactor.advance(1)
+        self.assertEqual(self.place.left(), [])
+
+    def test_forgotten_without_start(self) -> None:
+        """So does one that was never started, for any reason."""
+        self.place.logs.refusal = "no"
+        self.begin()
+        self.report()
+        self.successResultOf(Deferred.fromCoroutine(self.frame.forget()))
+        self.place.reactor.advance(1)
+        self.assertEqual(self.place.left(), [])
+
+    def test_neighbours(self) -> None:
+        """The footer of a failure names who else was on the host."""
+        neighbour = self.place.launch(frame_id="n", job_name="neighbour")
+        self.run_shell()
+        self.members.alive = []
+        self.place.process.end(1)
+        self.place.turn()
+        self.assertIn(neighbour.spec.name, self.footer)
+
+
+class RuleTests(LifeCase):
+    """Exit-status rules."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        rules = (ExitStatusRule.of("licence", "no licence", 77), ExitStatusRule.of("all", ".", 78))
+        self.place.terms(rules=rules)
+
+    def printed(self, text: bytes) -> None:
+        self.run_shell()
+        self.place.log(self.frame).write(text)
+
+    def test_match(self) -> None:
+        """The first rule that matches changes the status, and the log says so."""
+        self.printed(b"error: no licence today\n")
+        self.assertEqual(self.end(3), b"77/0 ")
+        self.assertIn("exit status 3 became 77 by rule 'licence'", self.footer)
+
+    def test_no_match(self) -> None:
+        """Without a match the status is the frame's own."""
+        self.printed(b"\n")
+        self.assertEqual(self.end(3), b"3/0 ")
+        self.assertNotIn("became", self.footer)
+
+    def test_signal_stays(self) -> None:
+        """The signal of a crash stays."""
+        self.printed(b"no licence")
+        self.assertEqual(self.end(139), b"77/11 ")
+
+    def test_success(self) -> None:
+        """A frame that ended well has, whatever it printed."""
+        self.printed(b"no licence")
+        self.assertEqual(self.end(0), b"0/0 ")
+
+    def test_killed(self) -> None:
+        """What the agent killed is no business of the rules."""
+        self.printed(b"no licence")
+        self.frame.kill(WANTED)
+        self.assertEqual(self.end(143), b"1/15 " + WANTED.reason.encode())
+
+    def test_tail_hangs(self) -> None:
+        """A log that can't be read for long is not waited for longer."""
+        self.printed(b"no licence")
+        never: Deferred[bytes] = Deferred()
+        self.place.log(self.frame).tail = lambda lines: never  # type: ignore[method-assign]
+        self.members.alive = []
+        self.place.process.end(3)
+        self.place.reactor.advance(END_PATIENCE)
+        self.place.turn()
+        self.assertEqual(self.report(), b"3/0 ")
+
+    def test_tail_fails(self) -> None:
+        """One that can't be read at all leaves the frame its own status."""
+        self.printed(b"no licence")
+        broken: Deferred[bytes] = Deferred()
+        broken.errback(OSError(116, "Stale file handle"))
+        self.place.log(self.frame).tail = lambda lines: broken  # type: ignore[method-assign]
+        self.assertEqual(self.end(3), b"3/0 ")
+
+
+class KillTests(LifeCase):
+    """Frames that are not to go on."""
+
+    def test_before_record(self) -> None:
+        """A frame that is killed before its record is written never starts."""
+        self.place.workers.hold("state")
+        self.begin()
+        self.frame.kill(WANTED)
+        self.place.workers.release("state")
+        self.place.turn()
+        self.assertEqual(self.report(), b"1/15 Job killed by artist")
+        self.assertEqual(self.place.reactor.spawned, [])
+
+    def test_while_log_opens(self) -> None:
+        """So does one whose log hangs meanwhile; nothing of it stays open."""
+        before = len(os.listdir("/proc/self/fd"))
+        logs = HangingLogs()
+        self.place = Place(self, logs)
+        self.begin()
+        self.frame.kill(WANTED)
+        logs.answer()
+        self.place.turn()
+        self.assertEqual(self.report(), b"1/15 Job killed by artist")
+        self.assertEqual(self.place.reactor.spawned, [])
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        self.assertIn("Job killed by artist", self.footer)
+
+    def test_before_start_with_status(self) -> None:
+        """A kill with a status of its own has it there, too."""
+        self.place.workers.hold("state")
+        self.begin()
+        self.frame.kill(NIMBY)
+        self.place.workers.release("state")
+        self.place.turn()
+        self.assertEqual(self.report(), b"286/15 nimby")
+
+    def test_unwanted_and_not_to_be_started(self) -> None:
+        """Killed counts for more than could not be started: 256 would have it started again."""
+        self.place.workers.hold("state")
+        self.place.logs.refusal = "no"
+        self.begin()
+        self.frame.kill(WANTED)
+        self.place.workers.release("state")
+        self.place.turn()
+        self.assertEqual(self.report(), b"1/15 Job killed by artist")
+
+    def test_running(self) -> None:
+        """A running frame is asked to end, and reported with its signal and the reason."""
+        self.run_shell()
+        self.frame.kill(WANTED)
+        self.assertEqual(self.members.heard, [(signal.SIGTERM, 11, 12)])
+        self.assertNoResult(self.life)
+        self.assertEqual(self.end(143), b"1/15 Job killed by artist")
+        self.assertRegex(self.footer, "killMessage +Job killed by artist\n")
+
+    def test_deaf(self) -> None:
+        """One that doesn't is killed after its time of grace."""
+        self.run_shell()
+        self.frame.kill(WANTED)
+        self.place.reactor.pump([1.0] * 31)
+        self.assertEqual(self.members.alive, [])
+        self.assertEqual(self.end(137), b"1/9 Job killed by artist")
+
+    def test_at_birth(self) -> None:
+        """A kill that comes before the frame's first process does is not lost."""
+        self.begin()
+        members = self.frame.members = FakeMembers()
+        self.frame.kill(WANTED)
+        self.place.reactor.advance(0.1)
+        members.alive = [11]
+        self.place.reactor.advance(0.1)
+        self.assertIn((signal.SIGTERM, 11), members.heard)
+
+    def test_own_status(self) -> None:
+        """A killed frame that still ends with a status of its own is reported with that."""
+        self.run_shell()
+        self.frame.kill(WANTED)
+        self.assertEqual(self.end(5), b"5/0 Job killed by artist")
+
+    def test_status_of_kill(self) -> None:
+        """A kill's status takes the place of a failure's, and the signal stays."""
+        self.run_shell()
+        self.frame.kill(NIMBY)
+        self.assertEqual(self.end(143), b"286/15 nimby")
+
+    def test_never_in_place_of_success(self) -> None:
+        """It never takes the place of a 0: that work is done."""
+        self.run_shell()
+        self.frame.kill(NIMBY)
+        self.assertEqual(self.end(0), b"0/0 nimby")
+
+    def test_twice(self) -> None:
+        """Several kills are normal: the first reason counts, and nobody is asked twice."""
+        self.run_shell()
+        self.frame.kill(WANTED)
+        self.frame.kill(Kill("again", 286))
+        self.place.reactor.advance(2)
+        self.assertEqual(len(self.members.heard), 1)
+        self.assertEqual(self.end(143), b"1/15 Job killed by artist")
+
+    def test_after_the_end(self) -> None:
+        """A kill of a frame that is over changes nothing."""
+        self.run_shell()
+        self.place.log(self.frame).hang()
+        self.members.alive = []
+        self.place.process.end(0)
+        self.frame.kill(WANTED)
+        self.place.log(self.frame).release()
+        self.place.turn()
+        self.assertEqual(self.report(), b"0/0 ")
+        self.assertEqual(self.members.heard, [])
+
+    def test_log_too_big(self) -> None:
+        """A frame whose log grows over its limit is ended with 287."""
+        self.place = Place(self, MemoryLogs(max_size=10))
+        self.run_shell()
+        self.place.log(self.frame).write(b"x" * 11)
+        self.assertEqual(self.members.heard, [(signal.SIGTERM, 11, 12)])
+        report = self.end(143)
+        self.assertTrue(report.startswith(b"287/15 the log grew over its limit"), report)
+
+
+class StatisticsTests(LifeCase):
+    """What is known of a running frame."""
+
+    def test_sampled(self) -> None:
+        """A running frame takes what was sampled."""
+        self.run_shell()
+        self.frame.sampled(FrameUsage(rss=5))
+        self.assertEqual(self.frame.usage.rss, 5)
+
+    def test_frozen(self) -> None:
+        """From the first signal on it doesn't: a dying frame would say nothing."""
+        self.run_shell()
+        self.frame.sampled(FrameUsage(rss=5))
+        self.frame.kill(WANTED)
+        self.frame.sampled(FrameUsage(rss=1))
+        self.end(143)
+        self.frame.sampled(FrameUsage(rss=0))
+        self.assertEqual(self.frame.usage.rss, 5)
+
+    def test_last_output(self) -> None:
+        """The last output is the start, until there is one."""
+        self.run_shell()
+        self.assertEqual((self.frame.started_at, self.frame.last_output), (NOW, NOW))
+        self.place.log(self.frame).write(b"x", at=NOW + 7)
+        self.assertEqual(self.frame.last_output, NOW + 7)
+
+
+class ReservationTests(LifeCase):
+    """Cores of frames."""
+
+    def test_while_it_lives(self) -> None:
+        """A frame holds its cores from the acceptance to the end."""
+        self.run_shell(self.place.frame(num_cores=300))
+        self.assertEqual(self.place.ledger.counts().booked, 300)
+        self.assertRaises(Refused, self.place.frame, num_cores=200)
+        self.end(0)
+        self.place.frame(num_cores=400)

@@ -1,0 +1,148 @@
+"""The processes of a frame, by control group or by session."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from rqd.frame.members import GroupMembers, IMembers, SessionMembers
+from tests.system.fake_proc import FakeProc
+
+#: No process has such a pid: the kernel stops at 2^22.
+NOBODY = 1 << 23
+SUPERVISOR = NOBODY + 1
+
+
+@contextmanager
+def as_nobody(folder: str | Path) -> Iterator[None]:
+    """In a folder, and without the right to signal what is root's (where the tests run as root)."""
+    users, place = os.getresuid(), os.getcwd()
+    os.chmod(folder, 0o755)
+    os.chdir(folder)
+    if 0 in users:
+        os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(*users)
+        os.chdir(place)
+
+
+class GroupMembersTests(SynchronousTestCase):
+    """L{GroupMembers}, in a folder that looks like a control group."""
+
+    def setUp(self) -> None:
+        self.group = Path(self.mktemp())
+        self.group.mkdir()
+        self.procs = self.group / "cgroup.procs"
+        self.procs.write_text(f"{NOBODY}\n{os.getpid()}\n")
+        self.members = GroupMembers(self.group, SUPERVISOR)
+
+    def test_interface(self) -> None:
+        """It provides what a frame needs of its members."""
+        verifyObject(IMembers, self.members)
+
+    def test_pids(self) -> None:
+        """All that the group holds; none where the group is gone."""
+        self.assertEqual(self.members.pids(), [NOBODY, os.getpid()])
+        self.procs.unlink()
+        self.assertEqual(self.members.pids(), [])
+
+    def test_membership(self) -> None:
+        """Statistics are sampled of these, whatever sessions they opened."""
+        self.assertEqual(list(self.members.membership().pids), [NOBODY, os.getpid()])
+
+    def test_send(self) -> None:
+        """A signal goes to each; who is gone meanwhile doesn't keep it from the others."""
+        self.assertEqual(self.members.send(0), 2)
+
+    def test_send_to_others(self) -> None:
+        """Nor does who isn't ours to signal."""
+        self.procs.write_text("1\n")
+        self.procs.chmod(0o644)
+        with as_nobody(self.group):
+            self.assertEqual(GroupMembers(Path("."), SUPERVISOR).send(0), 1)
+
+    def test_wake(self) -> None:
+        """The supervisor is woken too, and one that is gone is fine."""
+        heard: list[int] = []
+        previous = signal.signal(signal.SIGCONT, lambda number, _: heard.append(number))
+        self.addCleanup(signal.signal, signal.SIGCONT, previous)
+        self.procs.write_text("")
+        self.members.wake()
+        self.assertEqual(heard, [])
+        GroupMembers(self.group, os.getpid()).wake()
+        self.assertEqual(heard, [signal.SIGCONT])
+
+    def test_kill(self) -> None:
+        """The kernel kills all of the group at once where it can."""
+        (self.group / "cgroup.kill").touch()
+        self.members.kill()
+        self.assertEqual((self.group / "cgroup.kill").read_text(), "1")
+
+    def test_close(self) -> None:
+        """A group that lives is not forgotten; an empty one is removed."""
+        self.assertFalse(self.members.close())
+        self.procs.unlink()
+        self.assertTrue(self.members.close())
+        self.assertFalse(self.group.exists())
+        self.assertTrue(self.members.close())
+
+
+class SessionMembersTests(SynchronousTestCase):
+    """L{SessionMembers}, in a made-up C{/proc}."""
+
+    def setUp(self) -> None:
+        self.proc = FakeProc(self.mktemp())
+        self.proc.process(SUPERVISOR, session=SUPERVISOR, name="sh")
+        self.proc.process(NOBODY, session=SUPERVISOR)
+        self.proc.process(os.getpid(), session=NOBODY)
+        self.members = SessionMembers(SUPERVISOR, self.proc.root)
+
+    def test_interface(self) -> None:
+        """It provides what a frame needs of its members."""
+        verifyObject(IMembers, self.members)
+
+    def test_pids(self) -> None:
+        """The processes of the session, but not the supervisor, which is the agent's."""
+        self.assertEqual(self.members.pids(), [NOBODY])
+
+    def test_zombies(self) -> None:
+        """A zombie is dead."""
+        self.proc.process(NOBODY, session=SUPERVISOR, state="Z")
+        self.assertEqual(self.members.pids(), [])
+
+    def test_membership(self) -> None:
+        """Statistics are sampled of the session."""
+        self.assertEqual(self.members.membership().session, SUPERVISOR)
+
+    def test_send(self) -> None:
+        """A signal goes to each; who is gone meanwhile doesn't keep it from the others."""
+        self.proc.process(os.getpid(), session=SUPERVISOR)
+        self.assertEqual(self.members.send(0), 2)
+
+    def test_send_to_others(self) -> None:
+        """Nor does who isn't ours to signal."""
+        self.proc.process(1, session=SUPERVISOR)
+        with as_nobody(self.proc.root):
+            self.assertEqual(SessionMembers(SUPERVISOR, ".").send(0), 2)
+
+    def test_kill(self) -> None:
+        """Nobody is killed who is gone."""
+        self.members.kill()
+
+    def test_wake(self) -> None:
+        """A supervisor that is gone is fine."""
+        self.members.wake()
+
+    def test_close(self) -> None:
+        """A session that lives is not forgotten; the supervisor alone is none."""
+        self.assertFalse(self.members.close())
+        self.proc.process(NOBODY, session=SUPERVISOR, state="Z")
+        self.assertTrue(self.members.close())

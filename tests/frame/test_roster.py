@@ -1,0 +1,267 @@
+"""The frames of a host, and who may join them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rqd.frame.exits import FrameEnd
+from rqd.frame.lifecycle import Frame, Phase
+from rqd.refusals import AlreadyRunning, NotEnough, Refused, Unavailable, UnknownFrame
+from rqd.system.usage import FrameUsage
+from tests.frame.fakes import FakeMembers, composed
+from tests.frame.place import Place
+
+
+class RosterCase(SynchronousTestCase):
+    """A roster of a host of four cores."""
+
+    def setUp(self) -> None:
+        self.place = Place(self)
+        self.roster = self.place.roster
+
+    def launch(self, frame_id: str = "f", **changes: Any) -> Frame:
+        """A frame that starts."""
+        frame = self.place.launch(frame_id=frame_id, **changes)
+        self.place.turn()
+        return frame
+
+    def end(self, index: int = 0, status: int = 0) -> None:
+        """A frame ends by itself."""
+        process = self.place.reactor.spawned[index]
+        process.begin()
+        process.end(status)
+        self.place.turn()
+
+    @property
+    def reports(self) -> list[bytes]:
+        return [report for _, report in self.place.posted]
+
+
+class LaunchTests(RosterCase):
+    """Who may run here."""
+
+    def test_launch(self) -> None:
+        """A frame is known from its launch on, before anything of it has happened."""
+        self.place.workers.hold("state")
+        frame = self.launch()
+        self.assertIs(frame.phase, Phase.ACCEPTED)
+        self.assertIs(self.roster.get("f"), frame)
+        self.assertEqual(self.roster.all(), [frame])
+
+    def refused(self, refusal: type[Refused], **changes: Any) -> str:
+        """A launch that is refused changes nothing."""
+        before = self.place.ledger.counts(), self.roster.all(), self.place.left()
+        problem = self.assertRaises(refusal, self.launch, **changes)
+        self.assertEqual((self.place.ledger.counts(), self.roster.all(), self.place.left()), before)
+        return problem.detail
+
+    def test_duplicate(self) -> None:
+        """A frame that runs here is not started again."""
+        self.launch()
+        self.assertIn("'f' runs here already", self.refused(AlreadyRunning))
+
+    def test_again(self) -> None:
+        """One that ended may be, also while its report is on its way; it has a name of its own."""
+        first = self.launch()
+        self.end()
+        second = self.launch()
+        self.assertNotEqual(first.key, second.key)
+        self.roster.settled(first.key)
+        self.place.reactor.advance(1)
+        self.assertIs(self.roster.get("f"), second)
+        self.assertTrue(all(name.find(first.key) < 0 for name in self.place.left()))
+        self.assertIn(f"{second.key}.record", self.place.left())
+
+    def test_too_large(self) -> None:
+        """A frame that doesn't fit is refused, and may come again when there is room."""
+        self.launch("a", num_cores=300)
+        self.assertIn("200 core points wanted", self.refused(NotEnough, num_cores=200))
+        self.end()
+        self.launch(num_cores=200)
+
+    def test_closed(self) -> None:
+        """A closed roster takes nobody, and says why; who runs goes on."""
+        self.launch("a")
+        self.roster.close("shutting down")
+        self.assertEqual(self.refused(Unavailable), "shutting down")
+        self.assertEqual(len(self.roster.all()), 1)
+
+    def test_shared_resource(self) -> None:
+        """Two frames of one resource id are two frames."""
+        self.launch("a", resource_id="r")
+        self.launch("b", resource_id="r")
+        self.assertEqual(len(self.place.reactor.spawned), 2)
+
+
+class EndTests(RosterCase):
+    """How frames leave."""
+
+    def test_report(self) -> None:
+        """An ended frame is unknown from then on, and its report is posted under its key."""
+        frame = self.launch()
+        self.end(status=3)
+        self.assertEqual(self.place.posted, [(frame.key, b"3/0 ")])
+        self.assertRaises(UnknownFrame, self.roster.get, "f")
+
+    def test_order(self) -> None:
+        """Reports are posted in the order of ending."""
+        self.launch("a")
+        self.launch("b")
+        self.end(1, status=2)
+        self.end(0, status=1)
+        self.assertEqual(self.reports, [b"2/0 ", b"1/0 "])
+
+    def test_settled(self) -> None:
+        """The files of a frame are kept until Cuebot has its report, and not longer."""
+        frame = self.launch()
+        self.end()
+        self.place.reactor.advance(3600)
+        self.assertIn(f"{frame.key}.record", self.place.left())
+        self.roster.settled(frame.key)
+        self.place.reactor.advance(1)
+        self.assertEqual(self.place.left(), [])
+
+    def test_settled_twice(self) -> None:
+        """Late and repeated acknowledgements are harmless."""
+        frame = self.launch()
+        self.end()
+        for key in (frame.key, frame.key, "nobody"):
+            self.roster.settled(key)
+        self.place.reactor.advance(1)
+        self.assertEqual(self.place.left(), [])
+
+    def test_when_empty(self) -> None:
+        """Who waits for the last frame is told when its report is posted."""
+        self.launch("a")
+        self.launch("b")
+        waiting = self.roster.when_empty()
+        self.end(0)
+        self.assertNoResult(waiting)
+        waiting.addCallback(lambda _: len(self.place.posted))
+        self.end(1)
+        self.assertEqual(self.successResultOf(waiting), 2)
+
+    def test_empty_already(self) -> None:
+        """Where no frame runs there is nothing to wait for."""
+        self.successResultOf(self.roster.when_empty())
+
+
+class TroubleTests(RosterCase):
+    """What nobody expected."""
+
+    def test_before_start(self) -> None:
+        """A launch that breaks is reported as not started, and gives its cores back."""
+        self.place.workers.broken["state"] = ZeroDivisionError("a bug")
+        self.launch()
+        (report,) = self.reports
+        self.assertTrue(report.startswith(b"256/0 internal error, see the agent's log"))
+        self.assertEqual(self.place.ledger.counts().booked, 0)
+        self.assertEqual(self.roster.all(), [])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_while_running(self) -> None:
+        """A frame that breaks while it runs is ended: nobody would hear of it any more."""
+        members = FakeMembers(11)
+
+        def broken() -> None:
+            frame.members = members
+            raise ZeroDivisionError("a bug")
+
+        self.place.workers.hold("state")
+        frame = self.launch()
+        frame.output.follow = broken  # type: ignore[method-assign]
+        self.place.workers.release("state")
+        self.place.turn()
+        self.assertEqual(len(self.reports), 1)
+        self.assertEqual(self.place.ledger.counts().booked, 0)
+        self.assertEqual(members.alive, [])
+        self.place.process.end(137)
+        self.place.reactor.advance(0.1)
+        self.assertEqual(self.place.reactor.getDelayedCalls(), [])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_at_the_end(self) -> None:
+        """An end that breaks is an end."""
+        tries = iter([ZeroDivisionError("a bug")])
+
+        def compose(frame: Frame, end: FrameEnd) -> bytes:
+            for error in tries:
+                raise error
+            return composed(frame, end)
+
+        self.place.change(compose=compose)
+        self.launch()
+        waiting = self.roster.when_empty()
+        self.end()
+        self.assertEqual(self.reports, [b"256/0 internal error, see the agent's log"])
+        self.successResultOf(waiting)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class KillTests(RosterCase):
+    """Frames that are to end."""
+
+    def test_unknown(self) -> None:
+        """Nobody is killed who doesn't run here, and that is said."""
+        problem = self.assertRaises(UnknownFrame, self.roster.kill, "x/y", "why")
+        self.assertIn("'x/y' doesn't run here", problem.detail)
+
+    def test_about_to_start(self) -> None:
+        """A frame that was accepted can be killed before it starts."""
+        self.place.workers.hold("state")
+        self.launch()
+        self.roster.kill("f", "not wanted")
+        self.place.workers.release("state")
+        self.place.turn()
+        self.assertEqual(self.reports, [b"1/15 not wanted"])
+
+    def test_running(self) -> None:
+        """A running one is, and is known until it is dead."""
+        frame = self.launch()
+        frame.members = FakeMembers(11)
+        self.roster.kill("f", "not wanted")
+        self.assertIs(self.roster.get("f"), frame)
+
+    def test_all(self) -> None:
+        """All of them, the ones about to start included."""
+        self.launch("a")
+        self.place.workers.hold("state")
+        self.launch("b")
+        self.roster.kill_all("shutdown")
+        self.place.workers.release("state")
+        self.place.turn()
+        self.end(0, status=143)
+        self.assertEqual(self.reports, [b"1/15 shutdown"] * 2)
+
+
+class SamplingTests(RosterCase):
+    """Statistics of many frames."""
+
+    def test_running(self) -> None:
+        """Frames with a process are sampled, those about to start are not."""
+        running = self.launch("a")
+        self.place.workers.hold("state")
+        self.launch("b")
+        self.assertEqual(self.roster.running(), {running.key: running.members})
+
+    def test_sampled(self) -> None:
+        """Each gets its own; a missing sample means nothing, one of a stranger neither."""
+        first, second = self.launch("a"), self.launch("b")
+        self.roster.sampled({first.key: FrameUsage(rss=1), second.key: FrameUsage(rss=2)})
+        self.roster.sampled({second.key: FrameUsage(rss=3), "stranger": FrameUsage(rss=4)})
+        self.assertEqual((first.usage.rss, second.usage.rss), (1, 3))
+
+
+class LeaveTests(RosterCase):
+    """The agent goes, the frames stay."""
+
+    def test_leave(self) -> None:
+        """Every log is let go of, and nobody is killed."""
+        frames = [self.launch("a", job_name="a"), self.launch("b", job_name="b")]
+        self.place.workers.hold("state")
+        self.launch("c")
+        self.roster.leave()
+        self.assertTrue(all(self.place.log(frame).left for frame in frames))
+        self.assertEqual(self.reports, [])

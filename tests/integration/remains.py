@@ -1,0 +1,75 @@
+"""What an agent under test leaves behind: processes and control groups, known by its folder.
+
+All that such an agent starts has the path of its private folder in its environment or its command
+line (the frame's log, its script), so nothing else of the machine is ever taken for it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from rqd.service import tree_name
+from rqd.system.cgroups import own_group
+
+
+def living(pid: int) -> bool:
+    """Whether a process lives; a zombie doesn't."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+
+
+def processes(folder: str) -> list[int]:
+    """The living processes that have to do with ``folder``."""
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _of(folder, pid)]
+
+
+def _of(folder: str, pid: int) -> bool:
+    """Zombies have neither an environment nor a command line."""
+    for name in ("environ", "cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            if folder.encode() in Path(f"/proc/{pid}/{name}").read_bytes():
+                return True
+    return False
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process, zombies included."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def tree(state: str) -> Path | None:
+    """The cgroup folder of the agent whose state is there, if agents of ours get one."""
+    own = own_group()
+    path = own / tree_name(state) if own is not None else None
+    return path if path is not None and path.is_dir() else None
+
+
+def groups(state: str) -> list[str]:
+    """The control groups of the frames of the agent whose state is there."""
+    path = tree(state)
+    return [group.name for group in path.iterdir() if group.is_dir()] if path else []
+
+
+def kill(folder: str) -> None:
+    """SIGKILL what has to do with ``folder``, until nothing has: it may fork meanwhile."""
+    while pids := processes(folder):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def remove_groups(state: str) -> None:
+    """Remove the tree of an agent that could not do so; its frames are dead."""
+    path = tree(state)
+    if path is not None:
+        for group in path.iterdir():
+            if group.is_dir():
+                group.rmdir()
+        path.rmdir()

@@ -1,0 +1,127 @@
+"""Workers per mount, with real threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from rqd.logging.mounts import PER_MOUNT, MountWorkers, WorkersStopped
+from rqd.logging.mounttable import MountTable
+from tests.logging.awaiting import awaited
+
+
+def table(test: SynchronousTestCase) -> MountTable:
+    """Two mounts that can't be local: ``/nas1``, ``/nas2``."""
+    mountinfo = os.path.abspath(test.mktemp())
+    with open(mountinfo, "w") as file:
+        file.write("1 0 0:1 / /nas1 rw - nfs4 a rw\n2 0 0:2 / /nas2 rw - nfs4 b rw\n")
+    return MountTable(mountinfo)
+
+
+class MountWorkersTests(TestCase):
+    """``MountWorkers`` with the real reactor."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.workers = MountWorkers(reactor=reactor, table=table(self))
+        self.gate = threading.Event()
+
+    def tearDown(self) -> Deferred[None]:
+        self.gate.set()
+        return self.workers.stop(10)
+
+    @awaited
+    async def test_result(self) -> None:
+        """The result comes to the reactor's thread, the work was done in another."""
+        seen = await self.workers.run("/nas1/a", lambda word: (word, threading.get_ident()), "x")
+        self.assertEqual(seen[0], "x")
+        self.assertNotEqual(seen[1], threading.get_ident())
+
+    @awaited
+    async def test_failure(self) -> None:
+        """What a job raises is the Deferred's failure; the thread goes on."""
+        for _ in range(2 * PER_MOUNT):
+            await self.assertFailure(self.workers.run("/nas1/a", os.stat, "/no/file"), OSError)
+        self.assertEqual(await self.workers.run("/nas1/a", len, "abc"), 3)
+
+    @awaited
+    async def test_hung_mount(self) -> None:
+        """However many jobs hang on one mount, another mount and the state folder go on."""
+        hung = [self.workers.run("/nas1/a", self.gate.wait) for _ in range(50)]
+        self.assertEqual(await self.workers.run("/nas2/a", len, "abc"), 3)
+        self.assertEqual(await self.workers.run("/local", len, "abc"), 3)
+        self.assertEqual(await self.workers.run_for("state", len, "abc"), 3)
+        self.assertFalse(any(job.called for job in hung))
+        self.assertEqual(self.workers.thread_count, PER_MOUNT + 3)
+        self.gate.set()
+        self.assertEqual(await gatherResults(hung), [True] * 50)
+
+    @awaited
+    async def test_one_stuck_thread(self) -> None:
+        """A mount with one slow file still serves the others."""
+        stuck = self.workers.run("/nas1/slow", self.gate.wait)
+        for number in range(20):
+            self.assertEqual(await self.workers.run("/nas1/a", abs, number), number)
+        self.assertFalse(stuck.called)
+        self.gate.set()
+        await stuck
+
+    @awaited
+    async def test_threads_are_constant(self) -> None:
+        """Threads don't grow with the work, and one is enough for jobs that take turns."""
+        for number in range(50):
+            await self.workers.run("/nas1/a", abs, number)
+        self.assertEqual(self.workers.thread_count, 1)
+        await gatherResults([self.workers.run("/nas1/a", abs, 1) for _ in range(500)])
+        self.assertEqual(self.workers.thread_count, PER_MOUNT)
+
+    @awaited
+    async def test_threads_are_daemons(self) -> None:
+        """A stuck thread can't hold up the end of the process."""
+        thread = await self.workers.run("/nas1/a", threading.current_thread)
+        self.assertTrue(thread.daemon)
+
+
+class StopTests(TestCase):
+    """The end of ``MountWorkers``."""
+
+    timeout = 30
+
+    @awaited
+    async def test_queued_work_is_done(self) -> None:
+        """Work that was accepted before the stop is done by it."""
+        workers = MountWorkers(reactor=reactor, table=table(self))
+        jobs = [workers.run("/nas1/a", abs, number) for number in range(20)]
+        await workers.stop(10)
+        self.assertEqual(await gatherResults(jobs), list(range(20)))
+        self.assertEqual(workers.thread_count, 0)
+
+    @awaited
+    async def test_no_more_work(self) -> None:
+        """Work offered afterwards is refused at once."""
+        workers = MountWorkers(reactor=reactor, table=table(self))
+        await workers.stop(10)
+        await self.assertFailure(workers.run("/nas1/a", abs, 1), WorkersStopped)
+
+    def test_patience(self) -> None:
+        """Stuck threads are left behind after the time that the caller gives."""
+
+        class ClockWithThreads(Clock):
+            def callFromThread(self, function, *args) -> None:
+                """The stuck job's result, which nobody waits for any more."""
+
+        clock, gate = ClockWithThreads(), threading.Event()
+        workers = MountWorkers(reactor=clock, table=table(self))
+        workers.run("/nas1/a", gate.wait)
+        stopping = workers.stop(5)
+        clock.advance(4.9)
+        self.assertNoResult(stopping)
+        clock.advance(0.1)
+        self.successResultOf(stopping)
+        gate.set()

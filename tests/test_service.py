@@ -1,0 +1,123 @@
+"""The composition root's own decisions: what it makes of the settings, and how a start fails."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from rqd import service
+from rqd.config.settings import (
+    ExitStatusRule,
+    LoggingSettings,
+    MachineSettings,
+    RunnerSettings,
+    Settings,
+)
+from rqd.refusals import Unavailable
+from rqd.system.topology import read_topology
+
+PROCESSOR = "processor : {0}\nphysical id : 0\ncore id : {0}\nsiblings : 64\ncpu cores : 64\n\n"
+
+
+class AgentTests(SynchronousTestCase):
+    """``Agent``, with settings that make its start fail before anything is served."""
+
+    def agent(self, settings: Settings) -> service.Agent:
+        return service.Agent(settings, reactor=MemoryReactorClock(), umask=0o022, warnings=["odd"])
+
+    def assert_cannot_start(self, settings: Settings) -> str:
+        agent = self.agent(settings)
+        problem = self.assertRaises(service.CannotStart, agent.startService)
+        self.assertFalse(agent.running)
+        return str(problem)
+
+    def test_no_processors(self) -> None:
+        """A start that fails is one sentence."""
+        settings = Settings(machine=MachineSettings(cpuinfo_path=os.devnull))
+        self.assertEqual(
+            self.assert_cannot_start(settings), "openrqd: /dev/null lists no processor"
+        )
+
+    def test_log_file(self) -> None:
+        """An agent's log that can't be opened keeps it from starting."""
+        folder = os.path.abspath(self.mktemp())
+        os.makedirs(folder)
+        settings = Settings(logging=LoggingSettings(path=folder, file_appender=True))
+        self.assertIn(folder, self.assert_cannot_start(settings))
+
+    def test_status(self) -> None:
+        """To the interpreter it is an exit with a sentence, so status 1 and no traceback."""
+        problem = service.CannotStart("openrqd: no")
+        self.assertIsInstance(problem, SystemExit)
+        self.assertEqual(problem.code, "openrqd: no")
+
+    def test_twistd_hears_of_it(self) -> None:
+        """To twistd it is an Exception: those alone does it clean up after and tell of."""
+        self.assertTrue(issubclass(service.CannotStart, Exception))
+
+    def test_stop_without_start(self) -> None:
+        """An agent that never started has nothing to stop."""
+        self.assertIsNone(self.successResultOf(self.agent(Settings()).stopService()))
+
+
+class LedgerTests(SynchronousTestCase):
+    """Which cores frames get."""
+
+    def test_processors_out_of_reach(self) -> None:
+        """The whole host is offered, and frames are pinned only to what this process may use."""
+        own = os.sched_getaffinity(0)
+        path = self.mktemp()
+        with open(path, "w") as cpuinfo:
+            cpuinfo.writelines(PROCESSOR.format(number) for number in range(max(own) + 1, 2000))
+        ledger = service.ledger(MachineSettings(), read_topology(path))
+        self.assertEqual(ledger.counts().total, (2000 - max(own) - 1) * 100)
+        self.assertEqual(ledger.reserve("frame", 100, pin=True).threads, ())
+
+    def test_processors_within_reach(self) -> None:
+        """What it may use is what frames are pinned to."""
+        own = os.sched_getaffinity(0)
+        path = self.mktemp()
+        with open(path, "w") as cpuinfo:
+            cpuinfo.writelines(map(PROCESSOR.format, own))
+        ledger = service.ledger(MachineSettings(), read_topology(path))
+        self.assertEqual(ledger.reserve("frame", 100 * len(own), pin=True).threads, tuple(own))
+
+
+class TranslationTests(SynchronousTestCase):
+    """Settings as the rooms want them."""
+
+    def test_terms(self) -> None:
+        """The rules of the runner section, regexes compiled, and the umask of the starter."""
+        rule = ExitStatusRule(name="license", regex="no license", exit_status=99)
+        runner = RunnerSettings(
+            kill_monitor_timeout=3.0, desktop_mode=True, log_exit_status_rules=(rule,)
+        )
+        terms = service.terms(Settings(runner=runner), 0o027)
+        self.assertEqual((terms.umask, terms.nice, terms.grace.timeout), (0o027, True, 3.0))
+        (compiled,) = terms.rules
+        self.assertEqual((compiled.name, compiled.exit_status), ("license", 99))
+        self.assertTrue(compiled.pattern.search("sorry, no license today"))
+
+    def test_surroundings(self) -> None:
+        """Of the agent's own environment frames get what the settings name, and nothing else."""
+        self.patch(os, "environ", {"HOME": "/root", "FARM": "north", "PATH": "/nowhere"})
+        settings = Settings(runner=RunnerSettings(host_env_vars=("FARM",)))
+        found = service.frame_surroundings(settings, "render01")
+        self.assertEqual((found.name, dict(found.copied)), ("render01", {"FARM": "north"}))
+        self.assertNotIn("/nowhere", found.path)
+        settings = replace(settings, runner=RunnerSettings(use_host_path_env_var=True))
+        self.assertEqual(service.frame_surroundings(settings, "render01").path, "/nowhere")
+
+    def test_tree_name(self) -> None:
+        """Agents with state folders of their own share no control groups; spelling is no matter."""
+        folder = self.mktemp()
+        self.assertEqual(service.tree_name(folder), service.tree_name("./" + folder))
+        self.assertNotEqual(service.tree_name(folder), service.tree_name(folder + "2"))
+
+    def test_slow_names(self) -> None:
+        """A user database that doesn't answer is a refusal that can be tried again."""
+        problem = self.assertRaises(Unavailable, service.names_are_slow, None, 5.0)
+        self.assertIn("5 s", problem.detail)
