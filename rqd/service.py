@@ -281,15 +281,22 @@ class Assembly:
         self._roster.settled(key)
 
     def _launch(self, spec: FrameSpec) -> Frame | Deferred[Frame]:
+        if self._settings.runner.run_as_user:
+            return Deferred.fromCoroutine(self._launch_as_user(spec))
+        return self._roster.launch(spec, None, self._site)
+
+    async def _launch_as_user(self, spec: FrameSpec) -> Frame:
         """Names are resolved off the reactor, and first: root is refused, not reported later."""
         runner = self._settings.runner
-        if not runner.run_as_user:
-            return self._roster.launch(spec, None, self._site)
+        self._roster.expect(spec.frame_id)
         found = self._workers.run_for(
             "names", resolve, spec, runner.default_uid, runner.default_gid
         )
-        found.addTimeout(NAMES_PATIENCE, self._reactor, names_are_slow)
-        return found.addCallback(lambda identity: self._roster.launch(spec, identity, self._site))
+        try:
+            identity = await found.addTimeout(NAMES_PATIENCE, self._reactor, names_are_slow)
+        finally:
+            self._roster.expect_no_more(spec.frame_id)
+        return self._roster.launch(spec, identity, self._site)
 
     def _shut_down(self, reason: str) -> None:
         """Take no more frames, kill those that run, and end once Cuebot has heard of them."""

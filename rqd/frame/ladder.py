@@ -58,6 +58,11 @@ class Ladder:
             self.log.info("frame ended within grace frame_id={frame_id}", frame_id=self._frame_id)
         elif self._grace.force:
             await self.sweep()
+        else:
+            self.log.error(
+                "frame outlived its grace, and is not to be forced frame_id={frame_id}",
+                frame_id=self._frame_id,
+            )
 
     def _ask(self) -> int:
         """Ask each process to end; what is stopped can't hear that before it is woken."""

@@ -107,6 +107,7 @@ class Frame:
         self.output = Output(f"{spec.log_dir}/{spec.name}.rqlog", self._files, site)
         self._born = site.reactor.seconds()
         self._kill: Kill | None = None
+        self._climbing = False
         self._remarks: tuple[str, ...] = ()
         self._log_whole: Deferred[None] | None = None
 
@@ -278,7 +279,7 @@ class Frame:
                 reason=problem,
             )
             return ended
-        match = await self._at_state(apply, terms.rules, output, ended.status)
+        match = await self._site.workers.run_for("rules", apply, terms.rules, output, ended.status)
         if match is None:
             return ended
         self._remarks = (
@@ -289,17 +290,27 @@ class Frame:
     # -- end -----------------------------------------------------------------------------------
 
     def kill(self, kill: Kill) -> None:
-        """End the frame. The first reason counts; more kills of a dying frame are normal."""
-        if self._kill is not None or self.phase not in (Phase.ACCEPTED, Phase.RUNNING):
+        """End the frame. The first reason counts; more kills of a dying frame are normal.
+
+        They have an effect again where the ladder has been climbed in vain.
+        """
+        if self._climbing or self.phase not in (Phase.ACCEPTED, Phase.RUNNING):
             return
-        self._kill = kill
         self.log.info(
             "killing frame frame_id={frame_id} reason={reason}",
             frame_id=self.spec.frame_id,
             reason=kill.reason,
         )
+        self._kill = self._kill or kill
         if self.members is not None:
-            background(self._ladder().climb(), self.log, "kill frame_id=" + self.spec.frame_id)
+            background(self._climb(), self.log, "kill frame_id=" + self.spec.frame_id)
+
+    async def _climb(self) -> None:
+        self._climbing = True
+        try:
+            await self._ladder().climb()
+        finally:
+            self._climbing = False
 
     def _ladder(self) -> Ladder:
         assert self.members is not None

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from rqd.frame.patience import within
 from rqd.frame.records import FrameFiles, Opened
@@ -31,6 +32,7 @@ class Output:
         self._files = files
         self._site = site
         self._log: IFrameLog | None = None
+        self._following = False
 
     @property
     def last(self) -> float | None:
@@ -63,10 +65,12 @@ class Output:
         )
         if await within(opened, OPEN_PATIENCE, reactor=self._site.reactor):
             await opened
+            self._log = log
         else:
             self.log.warn("log folder hangs, frame starts without path={path}", path=self.path)
-            opened.addErrback(lambda _: None)  # a log that was started says so itself, and retries
-        self._log = log
+            opened.addErrback(_leave_to_the_log)
+            self._log = log
+            self.follow()
 
     async def _open(
         self, header: bytes, owner: tuple[int, int] | None, too_big: Callable[[], None]
@@ -92,9 +96,11 @@ class Output:
         return output
 
     def follow(self) -> None:
-        """Begin to copy what the frame writes."""
+        """Begin to copy what the frame writes, unless that has begun."""
         assert self._log is not None
-        self._log.start()
+        if not self._following:
+            self._following = True
+            self._log.start()
 
     async def tail(self, lines: int) -> bytes:
         """Return the last lines of output; may wait for a log folder that hangs."""
@@ -108,3 +114,7 @@ class Output:
         """Stop following: the agent goes, the frame stays."""
         if self._log is not None:
             self._log.leave()
+
+
+def _leave_to_the_log(_: Failure) -> None:
+    """Once it is followed, a log tells of its trouble itself, and tries on."""

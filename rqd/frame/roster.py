@@ -15,7 +15,7 @@ from rqd.frame.records import new_key
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
 from rqd.log import Logger
-from rqd.refusals import AlreadyRunning, Unavailable, UnknownFrame
+from rqd.refusals import AlreadyRunning, Unavailable, UnknownFrame, WrongState
 from rqd.system.reservations import Ledger
 from rqd.system.usage import FrameUsage
 
@@ -36,6 +36,7 @@ class Roster:
         self._ledger = ledger
         self._post = post
         self._frames: dict[str, Frame] = {}
+        self._expected: dict[str, str | None] = {}
         self._unsettled: dict[str, Frame] = {}
         self._closed = ""
         self._empty: list[Deferred[None]] = []
@@ -66,12 +67,22 @@ class Roster:
         """Take no frames from now on; ``reason`` is what the scheduler is told."""
         self._closed = reason
 
+    def expect(self, frame_id: str) -> None:
+        """A launch is on its way, and takes a while: a kill that comes meanwhile ends it."""
+        self._refuse_known(frame_id)
+        self._expected[frame_id] = None
+
+    def expect_no_more(self, frame_id: str) -> None:
+        """The launch is there, or was refused; raises WrongState if it was killed meanwhile."""
+        reason = self._expected.pop(frame_id)
+        if reason is not None:
+            raise WrongState(f"frame {frame_id!r} was killed before it could start: {reason}")
+
     def launch(self, spec: FrameSpec, identity: Identity | None, site: Site) -> Frame:
         """Reserve what a frame needs and let it live; raises Refused, having changed nothing."""
         if self._closed:
             raise Unavailable(self._closed)
-        if spec.frame_id in self._frames:
-            raise AlreadyRunning(f"frame {spec.frame_id!r} runs here already")
+        self._refuse_known(spec.frame_id)
         key = new_key(spec.frame_id)
         reservation = self._ledger.reserve(key, spec.num_cores, pin=spec.threadable)
         frame = Frame(spec, key, reservation, identity, site)
@@ -79,9 +90,16 @@ class Roster:
         background(self._live(frame, site), self.log, f"frame_id={spec.frame_id}")
         return frame
 
+    def _refuse_known(self, frame_id: str) -> None:
+        if frame_id in self._frames or frame_id in self._expected:
+            raise AlreadyRunning(f"frame {frame_id!r} runs here already")
+
     def kill(self, frame_id: str, reason: str) -> None:
         """End a frame, also one that is only about to start; raises UnknownFrame."""
-        self.get(frame_id).kill(Kill(reason))
+        if frame_id in self._expected:
+            self._expected[frame_id] = reason
+        else:
+            self.get(frame_id).kill(Kill(reason))
 
     def kill_all(self, reason: str) -> None:
         for frame in self.all():

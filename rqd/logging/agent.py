@@ -85,9 +85,9 @@ class LineObserver:
             else:
                 self._dropped += 1
             self._changed.notify_all()
-        if self._thread is None:
-            self._thread = Thread(target=self._write_for_ever, name="agent log", daemon=True)
-            self._thread.start()
+            if self._thread is None:
+                self._thread = Thread(target=self._write_for_ever, name="agent log", daemon=True)
+                self._thread.start()
 
     def flush(self, patience: float) -> None:
         """Wait until all is written, at most ``patience`` seconds: for the end of the process."""

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.chain import program
+from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import END_PATIENCE, Frame, Kill, Phase
 from rqd.frame.output import OPEN_PATIENCE
 from rqd.frame.users import Identity
@@ -473,6 +474,16 @@ class KillTests(LifeCase):
         self.frame.kill(Kill("again", 286))
         self.place.reactor.advance(2)
         self.assertEqual(len(self.members.heard), 1)
+        self.assertEqual(self.end(143), b"1/15 Job killed by artist")
+
+    def test_again_in_vain(self) -> None:
+        """A frame that outlived its grace, and was not to be forced, can be asked again."""
+        self.place.terms(grace=Grace(timeout=2.0, interval=1.0, force=False))
+        self.run_shell()
+        self.frame.kill(WANTED)
+        self.place.reactor.pump([1.0] * 3)
+        self.frame.kill(Kill("again"))
+        self.assertEqual(self.members.heard, [(signal.SIGTERM, 11, 12)] * 2)
         self.assertEqual(self.end(143), b"1/15 Job killed by artist")
 
     def test_after_the_end(self) -> None:

@@ -8,7 +8,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.exits import FrameEnd
 from rqd.frame.lifecycle import Frame, Phase
-from rqd.refusals import AlreadyRunning, NotEnough, Refused, Unavailable, UnknownFrame
+from rqd.refusals import (
+    AlreadyRunning,
+    NotEnough,
+    Refused,
+    Unavailable,
+    UnknownFrame,
+    WrongState,
+)
 from rqd.system.usage import FrameUsage
 from tests.frame.fakes import FakeMembers, composed
 from tests.frame.place import Place
@@ -87,6 +94,15 @@ class LaunchTests(RosterCase):
         self.roster.close("shutting down")
         self.assertEqual(self.refused(Unavailable), "shutting down")
         self.assertEqual(len(self.roster.all()), 1)
+
+    def test_expected(self) -> None:
+        """A launch that is on its way is known: it can't come twice, and a kill ends it."""
+        self.roster.expect("f")
+        self.assertIn("'f' runs here already", self.refused(AlreadyRunning))
+        self.roster.kill("f", "not wanted")
+        self.assertRaises(WrongState, self.roster.expect_no_more, "f")
+        self.assertRaises(UnknownFrame, self.roster.kill, "f", "not wanted")
+        self.launch()
 
     def test_shared_resource(self) -> None:
         """Two frames of one resource id are two frames."""
