@@ -1,18 +1,19 @@
 """One gRPC channel to one Cuebot, seen from the reactor.
 
-grpcio calls back in threads of its own; nothing but ``callFromThread`` happens there. A call
-whose future nobody holds is cancelled when it is collected, so a connection holds each of its
-futures until it is done.
+Each call blocks a thread of a pool. grpcio's futures would need none, but start a thread of their
+own for every call that finds no other in flight, which costs more than the call.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
 
 if TYPE_CHECKING:
     import grpc
@@ -38,100 +39,82 @@ class CuebotError(Exception):
         self.endpoint = endpoint
 
 
-class Future(Protocol):
-    """A call as grpc sees it; its own types know less of it than there is."""
-
-    def add_done_callback(self, callback: Callable[[Future], None]) -> None: ...
-
-    def cancel(self) -> bool: ...
-
-    def code(self) -> Any: ...
-
-    def details(self) -> str | None: ...
-
-    def result(self) -> bytes: ...
-
-
 class Connection:
     """Calls through one channel, and its end: see ``retire`` and ``cancel``."""
 
     def __init__(
-        self, *, reactor: IReactorFromThreads, endpoint: str, channel: grpc.Channel
+        self,
+        *,
+        reactor: IReactorFromThreads,
+        endpoint: str,
+        channel: grpc.Channel,
+        threads: Executor,
     ) -> None:
         self.endpoint = endpoint
         #: When the last call succeeded, in the reactor's time; kept by the owner.
         self.heard_at = float("-inf")
         self._reactor = reactor
         self._channel = channel
-        self._methods: dict[str, Callable[..., Any]] = {}
-        self._calls: set[Future] = set()
+        self._threads = threads
+        self._methods: dict[str, Callable[..., bytes]] = {}
+        self._calls = 0
         self._retired: Deferred[None] | None = None
 
     def call(self, method: str, request: bytes, timeout: float) -> Deferred[bytes]:
         """Call ``method`` (its full path), which ends within ``timeout`` seconds.
 
-        The result is the serialised response; failures are CuebotError.
+        The result is the serialised response; failures are CuebotError. Cancelling it means no
+        more than not to be told.
         """
-        future = self._method(method)(request, timeout=timeout)
-        done: Deferred[bytes] = Deferred(lambda _: _cancel(future))
-        self._calls.add(future)
-
-        def finished(future: Future) -> None:
-            self._reactor.callFromThread(self._finish, future, done)
-
-        future.add_done_callback(finished)
+        if method not in self._methods:
+            self._methods[method] = self._channel.unary_unary(method)
+        done: Deferred[bytes] = Deferred()
+        self._calls += 1
+        self._threads.submit(self._wait, self._methods[method], request, timeout, done)
         return done
 
     def retire(self) -> Deferred[None]:
         """Let the calls in flight end, then close. The result fires once that has happened."""
         if self._retired is None:
             self._retired = Deferred()
-            self._close_when_idle()
+            self._tell_if_idle()
         return self._retired
 
     def cancel(self) -> Deferred[None]:
-        """End the calls in flight now, then close."""
-        for future in tuple(self._calls):
-            future.cancel()
+        """Close now, which ends the calls in flight."""
+        self._channel.close()
         return self.retire()
 
-    def _method(self, method: str) -> Callable[..., Any]:
-        if method not in self._methods:
-            self._methods[method] = self._channel.unary_unary(method).future
-        return self._methods[method]
+    def _wait(
+        self, call: Callable[..., bytes], request: bytes, timeout: float, done: Deferred[bytes]
+    ) -> None:
+        """In a thread: whatever comes of it, the reactor is told."""
+        try:
+            outcome: bytes | Failure = call(request, timeout=timeout)
+        except Exception as problem:
+            outcome = Failure(self._error(problem))
+        self._reactor.callFromThread(self._finish, outcome, done)
 
-    def _finish(self, future: Future, done: Deferred[bytes]) -> None:
-        self._calls.discard(future)
-        if not done.called:  # else it was cancelled
-            self._tell(future, done)
-        self._close_when_idle()
+    def _error(self, problem: Exception) -> CuebotError:
+        if isinstance(problem, load_grpc().RpcError):
+            return CuebotError(problem.code().name, problem.details() or "", self.endpoint)
+        return CuebotError("CANCELLED", str(problem), self.endpoint)  # the channel was closed
 
-    def _tell(self, future: Future, done: Deferred[bytes]) -> None:
-        code = future.code()
-        if code.name == "OK":
-            done.callback(future.result())
-        else:
-            done.errback(CuebotError(code.name, future.details() or "", self.endpoint))
+    def _finish(self, outcome: bytes | Failure, done: Deferred[bytes]) -> None:
+        self._calls -= 1
+        done.callback(outcome)  # a Failure takes the way of errors
+        self._tell_if_idle()
 
-    def _close_when_idle(self) -> None:
-        """Close only a channel without calls: closing waits for those, and would block."""
+    def _tell_if_idle(self) -> None:
         if self._retired is not None and not self._retired.called and not self._calls:
             self._channel.close()
             self._retired.callback(None)
 
 
-def _cancel(future: Future) -> None:
-    future.cancel()
-
-
-def connect(reactor: IReactorFromThreads, endpoint: str) -> Connection:
+def connect(reactor: IReactorFromThreads, threads: Executor, endpoint: str) -> Connection:
     """Return a connection to ``host:port``; names are looked up by gRPC, in its own threads."""
-    grpc = load_grpc()
-    return Connection(
-        reactor=reactor,
-        endpoint=endpoint,
-        channel=grpc.insecure_channel(endpoint, options=_OPTIONS),
-    )
+    channel = load_grpc().insecure_channel(endpoint, options=_OPTIONS)
+    return Connection(reactor=reactor, endpoint=endpoint, channel=channel, threads=threads)
 
 
 def load_grpc() -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, MutableSequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -31,6 +32,8 @@ _ABOUT_THE_REQUEST = frozenset(
         "ABORTED",
     }
 )
+#: Calls that may be in flight: far more than there are while any Cuebot answers.
+_CALLS = 32
 #: How long a stop waits for cancelled calls to end, seconds.
 _STOP_TIMEOUT = 2.0
 
@@ -47,12 +50,13 @@ class CuebotClient:
         *,
         reactor: IReactorReports,
         settings: GrpcSettings,
-        connect: Callable[[IReactorReports, str], Connection] = connect,
+        connect: Callable[[IReactorReports, Executor, str], Connection] = connect,
         shuffle: Callable[[MutableSequence[str]], None] = random.shuffle,
     ) -> None:
         self._reactor = reactor
         self._expires_after = settings.connection_expires_after
         self._connect = connect
+        self._threads = ThreadPoolExecutor(_CALLS, thread_name_prefix="cuebot-call")
         self._endpoints = list(settings.cuebot_endpoints)
         shuffle(self._endpoints)
         self._current: Connection | None = None
@@ -71,6 +75,7 @@ class CuebotClient:
         """Cancel what is in flight and close; fires within a bounded time. No call works after."""
         self._stopped = True
         self._current = None
+        self._threads.shutdown(wait=False)
         ends = [connection.cancel() for connection in tuple(self._open)]
         closed = DeferredList(ends, consumeErrors=True)
         return closed.addTimeout(_STOP_TIMEOUT, self._reactor, _give_up).addCallback(_nothing)
@@ -97,7 +102,7 @@ class CuebotClient:
         if self._current is not None and self._expired():
             self._leave(self._current)
         if self._current is None:
-            self._current = self._connect(self._reactor, self._endpoints[0])
+            self._current = self._connect(self._reactor, self._threads, self._endpoints[0])
             self._connected_at = self._reactor.seconds()
             self._open.add(self._current)
         return self._current

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rqd.service import tree_name
-from rqd.system.cgroups import own_group
+from rqd.system import cgroups
 
 
 def living(pid: int) -> bool:
@@ -46,7 +46,7 @@ def children(pid: int) -> list[int]:
 
 def tree(state: str) -> Path | None:
     """The cgroup folder of the agent whose state is there, if agents of ours get one."""
-    own = own_group()
+    own = cgroups.own_group()
     path = own / tree_name(state) if own is not None else None
     return path if path is not None and path.is_dir() else None
 
@@ -65,11 +65,12 @@ def kill(folder: str) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def remove_groups(state: str) -> None:
-    """Remove the tree of an agent that could not do so; its frames are dead."""
+def remove_groups(state: str) -> bool:
+    """Kill what is left in the tree of an agent that has ended, and remove it if that is done."""
     path = tree(state)
-    if path is not None:
-        for group in path.iterdir():
-            if group.is_dir():
-                group.rmdir()
-        path.rmdir()
+    if path is None:
+        return True
+    for name in groups(state):
+        cgroups.kill(path / name)
+        cgroups.remove(path / name)
+    return cgroups.remove(path)

@@ -237,8 +237,8 @@ class ConnectionTests(AgentCase):
     @on_agent()
     async def test_unknown_method(self, agent: Agent) -> None:
         """A message that is none of the method's is refused, as is a method that there isn't."""
-        assert agent._channel is not None
-        launch = agent._channel.unary_unary("/rqd.RqdInterface/LaunchFrame")
+        assert agent.channel is not None
+        launch = agent.channel.unary_unary("/rqd.RqdInterface/LaunchFrame")
         with self.assertRaises(Exception) as caught:
             launch(b"\xff" * 100, timeout=PATIENCE)
         self.assertNotIn("Traceback", str(caught.exception))

@@ -69,9 +69,18 @@ class OutputTests(AgentCase):
     @on_agent()
     async def test_device(self, agent: Agent) -> None:
         """Output through /dev/stderr and /dev/stdout is output."""
-        frame = agent.launch("echo x >> /dev/stderr; echo y >> /dev/stdout; echo z > /dev/stderr")
+        frame = agent.launch("echo x > /dev/stderr; echo y >> /dev/stdout; echo z >> /dev/stderr")
         self.assertEqual((await frame.ended()), (0, 0))
-        self.assertIn(b"z\n", frame.output)
+        self.assertEqual(frame.output, b"x\ny\nz\n")
+
+    @on_agent()
+    async def test_device_again_and_again(self, agent: Agent) -> None:
+        """To write to /dev/stderr by its name takes nothing away of what was written before."""
+        frame = agent.launch('for i in $(seq 50); do echo "line $i" > /dev/stderr; done')
+        await frame.end()
+        self.assertEqual(frame.output, b"".join(b"line %d\n" % i for i in range(1, 51)))
+
+    test_device_again_and_again.todo = "each > /dev/stderr truncates the spool, which is a file"
 
     @on_agent(runner={"run_as_user": True})
     async def test_device_of_another_user(self, agent: Agent) -> None:

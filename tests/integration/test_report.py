@@ -128,7 +128,7 @@ class CallTests(ReportCase):
 
     @inlineCallbacks
     def test_cancel(self) -> Steps:
-        """A cancelled call is cancelled at the server."""
+        """A stop cancels the calls in flight, at the server too."""
         cuebot = self.cuebot()
         ended: Deferred[None] = Deferred()
 
@@ -141,10 +141,12 @@ class CallTests(ReportCase):
             cuebot.released.wait()
 
         cuebot.script(COMPLETION, behave)
-        sent = self.interface(cuebot.endpoint).completion(completion(1))
+        client = self.client(cuebot.endpoint)
+        sent = ReportInterface(client, completion_timeout=30.0).completion(completion(1))
         yield cuebot.wait_for(lambda cuebot: cuebot.attempts)
-        sent.addErrback(lambda failure: None).cancel()
+        yield client.stop()
         yield ended
+        yield self.assertFailure(sent, CuebotError)
 
     @inlineCallbacks
     def test_garbage(self) -> Steps:
