@@ -10,7 +10,6 @@ Everything here happens on the reactor; what blocks is awaited from workers.
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,7 +36,7 @@ from rqd.frame.users import Identity
 from rqd.log import Logger
 from rqd.logging.interfaces import LogUnavailable
 from rqd.logging.rules import apply
-from rqd.system.cgroups import remove
+from rqd.system.cgroups import CgroupTree, remove
 from rqd.system.reservations import Reservation
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
 
@@ -151,18 +150,28 @@ class Frame:
     # -- start ---------------------------------------------------------------------------------
 
     async def _start(self) -> FrameProcess:
-        """Record, open the log, start; raises CouldNotStart or NotWanted."""
+        """Record and open the log, both at once, then start; raises CouldNotStart or NotWanted."""
         environment = frame_environment(
             self.spec, self._site.environment, self.reservation, self.output.path
         )
-        opened = await self._record()
+        opening = Deferred.fromCoroutine(self._open_log(environment))
         try:
-            output = await self._open_log(opened, environment)
-            return self._spawn(environment, opened.chain, output)
+            opened, group = await self._record()
+        except CouldNotStart:
+            await opening.addErrback(lambda _: None)  # the log tells it, too, if it can be had
+            raise
+        try:
+            await opening
+            return self._spawn(environment, opened, group)
+        except BaseException:
+            if group is not None:
+                remove(group)
+            raise
         finally:
             opened.close()
 
-    async def _record(self) -> Opened:
+    async def _record(self) -> tuple[Opened, Path | None]:
+        """Make what is to be there before the process is: its files and its control group."""
         create = partial(
             self._files.create,
             self.spec,
@@ -172,37 +181,32 @@ class Frame:
             spooled=self._site.terms.timestamps,
         )
         try:
-            opened: Opened = await self._at_state(create)
+            made: tuple[Opened, Path | None] = await self._at_state(
+                _make_ready, create, self._site.groups, self.key
+            )
         except OSError as problem:
             raise CouldNotStart(f"the state folder can't take the frame: {problem}") from problem
-        return opened
+        return made
 
-    async def _open_log(self, opened: Opened, environment: dict[str, str]) -> int:
-        """Return what the frame writes to."""
+    async def _open_log(self, environment: dict[str, str]) -> None:
         text = texts.header_of(self, self._identity, self._site.environment.name, environment)
         owner = (self._identity.uid, self._identity.gid) if self._identity else None
         try:
             await self.output.open(text, owner, partial(self.kill, _TOO_BIG))
-            return self.output.descriptor(opened)
         except LogUnavailable as problem:
             raise CouldNotStart(f"the log can't be opened: {problem.explanation}") from problem
-        except OSError as problem:
-            raise CouldNotStart(f"the log can't be written: {problem}") from problem
 
-    def _spawn(self, environment: dict[str, str], account: int, output: int) -> FrameProcess:
-        group = None
+    def _spawn(
+        self, environment: dict[str, str], opened: Opened, group: Path | None
+    ) -> FrameProcess:
+        if self._kill is not None:
+            raise NotWanted
         try:
-            if self._kill is not None:
-                raise NotWanted
-            group = self._site.groups.create(self.key) if self._site.groups else None
             links = chain.build(self._surroundings(group), self._files.script, environment)
-            process = spawn(links, output, account, reactor=self._site.processes)
+            with self.output.written_to(opened) as output:
+                process = spawn(links, output, opened.chain, reactor=self._site.processes)
         except OSError as problem:
-            if group is not None:
-                remove(group)
             raise CouldNotStart(f"the process can't be started: {problem}") from problem
-        finally:
-            os.close(output)
         pid = process.pid
         self.members = GroupMembers(group, pid) if group else SessionMembers(pid)
         self._process = process
@@ -363,3 +367,15 @@ class Frame:
                 why=failure.value,
             )
         )
+
+
+def _make_ready(
+    create: Callable[[], Opened], groups: CgroupTree | None, key: str
+) -> tuple[Opened, Path | None]:
+    """In a worker: the files of a frame, and its control group where there are any."""
+    opened = create()
+    try:
+        return opened, groups.create(key) if groups is not None else None
+    except OSError:
+        opened.close()
+        raise

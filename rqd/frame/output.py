@@ -7,7 +7,8 @@ hangs delays nothing but the log. With timestamps off, the frame writes to the l
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
@@ -88,12 +89,17 @@ class Output:
             raise LogUnavailable(f"{self.path}: the file system does not answer")
         self._log = await opening
 
-    def descriptor(self, opened: Opened) -> int:
-        """Return what the frame writes to; the caller closes it."""
+    @contextmanager
+    def written_to(self, opened: Opened) -> Iterator[int]:
+        """What the frame writes to, as a descriptor that is open within the context."""
         if opened.spool is not None:
-            return os.dup(opened.spool)
-        output: int = IDirectLog(self._log).take_output()
-        return output
+            yield opened.spool
+        else:
+            output: int = IDirectLog(self._log).take_output()
+            try:
+                yield output
+            finally:
+                os.close(output)
 
     def follow(self) -> None:
         """Begin to copy what the frame writes, unless that has begun."""

@@ -7,8 +7,6 @@ running frame holds none of the agent's descriptors (spawning costs time for eac
 
 from __future__ import annotations
 
-import os
-
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
@@ -45,15 +43,11 @@ def spawn(chain: Chain, output: int, account: int, *, reactor: Spawner) -> Frame
     ``output`` and ``account`` (the chain file) are descriptors; the caller closes them.
     """
     process = FrameProcess()
-    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        reactor.spawnProcess(
-            process,
-            chain.arguments[0],
-            chain.arguments,
-            chain.environment,
-            childFDs={0: nothing, 1: account, 2: account, OUTPUT: output},
-        )
-    finally:
-        os.close(nothing)
+    reactor.spawnProcess(
+        process,
+        chain.arguments[0],
+        chain.arguments,
+        chain.environment,
+        childFDs={1: account, 2: account, OUTPUT: output},
+    )
     return process

@@ -24,7 +24,9 @@ import re
 import secrets
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 
 from rqd.frame.chain import script
@@ -33,6 +35,7 @@ from rqd.frame.users import Identity
 from rqd.system.reservations import Reservation
 
 VERSION = 1
+_launches = count()
 #: The workers that all calls run in: those of the state folder, whatever happens to log folders.
 STATE = "state"
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
@@ -43,7 +46,13 @@ def new_key(frame_id: str) -> str:
     """Name a launch on disk: never the same twice, never anything that leaves its folder."""
     if not _PLAIN.fullmatch(frame_id):
         frame_id = blake2b(frame_id.encode(errors="surrogateescape"), digest_size=16).hexdigest()
-    return f"{frame_id}.{secrets.token_hex(6)}"
+    return f"{frame_id}.{_this_run()}{next(_launches):x}"
+
+
+@cache
+def _this_run() -> str:
+    """What nobody can guess, once for all launches of this agent: each look costs a system call."""
+    return secrets.token_hex(6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from twisted.internet.process import Process
 
 
 class SessionProcess(Process):
-    """A child that leads its own session; its descriptors are those that it is given, no others."""
+    """A child that leads its own session, reads nothing, and has the descriptors it is given."""
 
     def _fork(
         self,
@@ -37,7 +37,10 @@ class SessionProcess(Process):
             executable,
             args,
             environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for target, source in descriptors],
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                *((os.POSIX_SPAWN_DUP2, source, target) for target, source in descriptors),
+            ],
             setsid=True,
             setsigdef=_IGNORED_BY_PYTHON,
         )

@@ -61,6 +61,10 @@ class Descriptor:
         """Nothing is kept back."""
 
 
+#: How long a line may wait for others, seconds.
+_GATHER = 0.1
+
+
 @implementer(ILogObserver)
 class LineObserver:
     """Formats events on the caller's thread and writes them on its own.
@@ -75,6 +79,7 @@ class LineObserver:
         self._lines: list[str] = []
         self._dropped = 0
         self._writing = False
+        self._hurried = False
         self._thread: Thread | None = None
 
     def __call__(self, event: Event) -> None:
@@ -84,7 +89,8 @@ class LineObserver:
                 self._lines.append(line)
             else:
                 self._dropped += 1
-            self._changed.notify_all()
+            if len(self._lines) == 1:
+                self._changed.notify_all()
             if self._thread is None:
                 self._thread = Thread(target=self._write_for_ever, name="agent log", daemon=True)
                 self._thread.start()
@@ -92,6 +98,8 @@ class LineObserver:
     def flush(self, patience: float) -> None:
         """Wait until all is written, at most ``patience`` seconds: for the end of the process."""
         with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._lines and not self._writing, patience)
 
     def _write_for_ever(self) -> None:
@@ -112,8 +120,10 @@ class LineObserver:
         self._stream.flush()
 
     def _take(self) -> str:
+        """Wait for a line, and a moment for those that follow it: each wake-up has its price."""
         with self._changed:
             self._changed.wait_for(lambda: self._lines)
+            self._changed.wait_for(lambda: self._hurried, _GATHER)
             lines, self._lines = self._lines, []
             dropped, self._dropped = self._dropped, 0
             self._writing = True

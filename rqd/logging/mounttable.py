@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import time
 from dataclasses import dataclass
 
 _LOCAL = frozenset(
@@ -44,6 +45,8 @@ _LOCAL = frozenset(
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _LINKS = 40
 _REMEMBERED = 4096
+_FRESH = 0.02
+"""Seconds in which mounts are taken not to change: asking the kernel hands the interpreter on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class MountTable:
         self._file: int | None = None
         self._poll = select.poll()
         self._mounts: dict[str, Mount] = {}
+        self._looked = float("-inf")
         self._by_folder: dict[str, Mount] = {}
 
     def mount_of(self, path: str) -> Mount:
@@ -104,8 +108,13 @@ class MountTable:
             os.close(self._file)
             self._file = None
             self._poll = select.poll()
+            self._looked = float("-inf")
 
     def _refresh(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < _FRESH:
+            return
+        self._looked = now
         if self._file is None:
             self._file = os.open(self._mountinfo, os.O_RDONLY | os.O_CLOEXEC)
             self._poll.register(self._file, select.POLLPRI)

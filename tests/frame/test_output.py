@@ -39,12 +39,6 @@ class OutputCase(SynchronousTestCase):
     def log(self) -> MemoryLog:
         return self.place.logs.logs[self.path]
 
-    def descriptor(self, spool: int | None = None) -> int:
-        """What the frame writes to; closed when the test is over."""
-        got = self.output.descriptor(Opened(2, spool))
-        self.addCleanup(os.close, got)
-        return got
-
     def result(self, work: Any) -> Any:
         return self.successResultOf(Deferred.fromCoroutine(work))
 
@@ -119,14 +113,14 @@ class SpooledTests(AlwaysTests, OutputCase):
     """L{Output} with timestamps: the frame writes to its spool."""
 
     def test_descriptor(self) -> None:
-        """The frame gets the spool, in a descriptor of its own."""
+        """The frame gets the spool, which stays open."""
         self.begin(MemoryLogs())
         spool, other = os.pipe()
         self.addCleanup(os.close, spool)
-        os.close(other)
-        got = self.descriptor(spool)
-        self.assertNotEqual(got, spool)
-        self.assertTrue(os.path.samestat(os.fstat(got), os.fstat(spool)))
+        self.addCleanup(os.close, other)
+        with self.output.written_to(Opened(2, spool)) as got:
+            self.assertEqual(got, spool)
+        os.fstat(spool)
 
     def test_hangs(self) -> None:
         """A folder that hangs delays a start for a bounded time, and nothing but the log after."""
@@ -171,9 +165,11 @@ class DirectTests(AlwaysTests, OutputCase):
     timestamps = False
 
     def test_descriptor(self) -> None:
-        """The frame gets what the log holds open for it."""
+        """The frame gets what the log holds open for it, which is closed then."""
         self.begin(MemoryLogs())
-        self.assertTrue(os.path.samestat(os.fstat(self.descriptor()), os.stat(os.devnull)))
+        with self.output.written_to(Opened(2, None)) as got:
+            self.assertTrue(os.path.samestat(os.fstat(got), os.stat(os.devnull)))
+        self.assertRaises(OSError, os.fstat, got)
 
     def test_hangs(self) -> None:
         """A folder that hangs fails the start after a bounded time: the frame would hang, too."""

@@ -102,6 +102,7 @@ class DirectLogTests(SynchronousTestCase):
         self.open().leave()
         self.write(b"one\n")
         log = self.open(resume=True)
+        self.clock.advance(PERIOD)
         self.assertEqual(log.size, 4)
         self.assertEqual(self.successResultOf(log.tail(5)), b"one\n")
         self.successResultOf(log.close(b"footer\n"))
