@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
-
-from twisted.application.internet import backoffPolicy
 
 if TYPE_CHECKING:
     from rqd.config.settings import GrpcSettings
@@ -26,14 +25,20 @@ def backoff(
     Each delay is varied by the jitter percentage up or down, so that the hosts of a farm that
     lost their Cuebot together don't all come back to it together. ``dice`` returns 0 to 1.
     """
-    policy = backoffPolicy(
-        initialDelay=max(settings.backoff_delay_min, _SHORTEST),
-        maxDelay=max(min(settings.backoff_delay_max, at_most), _SHORTEST),
-        jitter=lambda: 0.0,
-    )
     spread = settings.backoff_jitter_percentage / 100
 
+    @cache
+    def policy() -> Backoff:
+        """Twisted's, imported at the first failure: it takes 20 ms, and starts are not to wait."""
+        from twisted.application.internet import backoffPolicy
+
+        return backoffPolicy(
+            initialDelay=max(settings.backoff_delay_min, _SHORTEST),
+            maxDelay=max(min(settings.backoff_delay_max, at_most), _SHORTEST),
+            jitter=lambda: 0.0,
+        )
+
     def delay(failures: int) -> float:
-        return policy(failures - 1) * (1 + spread * (2 * dice() - 1))
+        return policy()(failures - 1) * (1 + spread * (2 * dice() - 1))
 
     return delay
