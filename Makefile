@@ -29,7 +29,7 @@ UNIT := $(filter-out integration packaging,$(patsubst tests/%/__init__.py,%,$(wi
 UNIT := $(addprefix tests.,$(UNIT)) $(patsubst tests/%.py,tests.%,$(wildcard tests/test_*.py))
 
 DEBIAN_PACKAGES := python3-venv python3-twisted python3-grpcio python3-protobuf python3-psutil \
-	python3-yaml python3-voluptuous python3-txaio python3-hypothesis python3-fuse fuse strace \
+	python3-yaml python3-voluptuous python3-hypothesis python3-fuse fuse strace \
 	protobuf-compiler protobuf-compiler-grpc
 BENCH_PACKAGES := gcc libc6-dev
 
@@ -103,7 +103,7 @@ test-newest: setup
 test-debian: setup
 	@mkdir -p $(CACHE)
 	rm -f $(CACHE)/test-debian.log
-	if ! $(DEBIAN_PYTHON) -c 'import google.protobuf, grpc, hypothesis, psutil, twisted, txaio, voluptuous, yaml'
+	if ! $(DEBIAN_PYTHON) -c 'import google.protobuf, grpc, hypothesis, psutil, twisted, voluptuous, yaml'
 	then
 		echo "the unit suite can't run on Debian's packages: they aren't all installed"
 		[ "$${CI:-}" != true ]

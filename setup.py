@@ -33,7 +33,6 @@ DEPENDENCIES = [
     "psutil>=5.9",
     "pyyaml>=6.0",
     "twisted>=22.4",
-    "txaio>=21.2",
     "voluptuous>=0.12",
     "zope.interface>=5.4",
 ]

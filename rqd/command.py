@@ -10,6 +10,7 @@ start; 64 for a wrong command line; 78 for a wrong configuration.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: Options) -> None:
+    gc.disable()  # imports make no garbage worth looking for; the service switches it on again
     from twisted.application.service import ServiceMaker
     from twisted.logger import LogPublisher
     from twisted.scripts import twistd

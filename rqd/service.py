@@ -7,6 +7,7 @@ time and leaves frames running.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -111,6 +112,8 @@ class Agent(Service):
             self.log.critical("can't start: {problem}", problem=problem)
             self._flush_log()
             raise CannotStart(f"openrqd: {problem}") from problem
+        gc.freeze()  # what is there by now lives as long as the agent: no collection need see it
+        gc.enable()
         super().startService()
 
     def _log_to_file(self) -> None:

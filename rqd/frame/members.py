@@ -50,19 +50,14 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-@implementer(IMembers)
-class GroupMembers:
-    """The members of a control group."""
+class _Signalled:
+    """Signals to whatever ``pids`` finds."""
 
-    def __init__(self, group: Path, supervisor: int) -> None:
-        self.group = group
+    def __init__(self, supervisor: int) -> None:
         self.supervisor = supervisor
 
     def pids(self) -> list[int]:
-        return cgroups.members(self.group)
-
-    def membership(self) -> Membership:
-        return Membership(_NO_SESSION, self.pids())
+        raise NotImplementedError
 
     def send(self, number: int) -> int:
         pids = self.pids()
@@ -73,6 +68,21 @@ class GroupMembers:
     def wake(self) -> None:
         self.send(signal.SIGCONT)
         _send(self.supervisor, signal.SIGCONT)
+
+
+@implementer(IMembers)
+class GroupMembers(_Signalled):
+    """The members of a control group."""
+
+    def __init__(self, group: Path, supervisor: int) -> None:
+        super().__init__(supervisor)
+        self.group = group
+
+    def pids(self) -> list[int]:
+        return cgroups.members(self.group)
+
+    def membership(self) -> Membership:
+        return Membership(_NO_SESSION, self.pids())
 
     def kill(self) -> None:
         cgroups.kill(self.group)
@@ -82,29 +92,19 @@ class GroupMembers:
 
 
 @implementer(IMembers)
-class SessionMembers:
+class SessionMembers(_Signalled):
     """The members of a session, found by looking at every process of the host."""
 
     def __init__(self, supervisor: int, proc_root: str = "/proc") -> None:
-        self.supervisor = supervisor
+        super().__init__(supervisor)
         self._proc_root = proc_root
-
-    def membership(self) -> Membership:
-        return Membership(self.supervisor)
 
     def pids(self) -> list[int]:
         found = session_members([self.supervisor], self._proc_root)[self.supervisor]
         return [pid for pid in found if pid != self.supervisor]
 
-    def send(self, number: int) -> int:
-        pids = self.pids()
-        for pid in pids:
-            _send(pid, number)
-        return len(pids)
-
-    def wake(self) -> None:
-        self.send(signal.SIGCONT)
-        _send(self.supervisor, signal.SIGCONT)
+    def membership(self) -> Membership:
+        return Membership(self.supervisor)
 
     def kill(self) -> None:
         self.send(signal.SIGKILL)

@@ -83,12 +83,14 @@ def parse_mountinfo(text: str) -> dict[str, Mount]:
 class MountTable:
     """The mounts of this process, read again when the kernel says that they changed."""
 
-    def __init__(self, mountinfo: str = "/proc/self/mountinfo") -> None:
+    def __init__(self, mountinfo: str = "/proc/self/mountinfo", *, fresh: float = _FRESH) -> None:
+        """``fresh``: seconds for which an answer of the kernel is taken to hold."""
         self._mountinfo = mountinfo
         self._file: int | None = None
         self._poll = select.poll()
         self._mounts: dict[str, Mount] = {}
         self._looked = float("-inf")
+        self._fresh = fresh
         self._by_folder: dict[str, Mount] = {}
 
     def mount_of(self, path: str) -> Mount:
@@ -112,7 +114,7 @@ class MountTable:
 
     def _refresh(self) -> None:
         now = time.monotonic()
-        if now - self._looked < _FRESH:
+        if now - self._looked < self._fresh:
             return
         self._looked = now
         if self._file is None:

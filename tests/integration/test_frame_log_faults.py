@@ -233,7 +233,7 @@ class FaultyMountTests(TestCase):
 
     def test_new_mount_is_seen(self) -> None:
         """A mount that comes later is known at the next question, by the kernel's own word."""
-        table = MountTable()
+        table = MountTable(fresh=0)
         self.addCleanup(table.close)
         later = FaultMount(os.path.abspath(self.mktemp()))
         inside = os.path.join(later.point, "logs", "a")

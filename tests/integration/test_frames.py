@@ -140,6 +140,7 @@ class StartTests(AgentCase):
         frame = agent.launch("true")
         self.assertEqual((await frame.ended()), (256, 0))
         explanation = (await frame.end()).frame.attributes["explanation"]
+        await until(lambda: b"could not be started" in agent.log)
         for text in (explanation, frame.footer.decode(), agent.log.decode()):
             self.assertIn("/nonexistent/bash", text)
 
@@ -163,6 +164,7 @@ class StartTests(AgentCase):
         frame = agent.launch("true", log_dir="/proc/nobody/logs")
         self.assertEqual((await frame.ended()), (256, 0))
         explanation = (await frame.end()).frame.attributes["explanation"]
+        await until(lambda: b"could not be started" in agent.log)
         for text in (explanation, agent.log.decode()):
             self.assertIn("/proc/nobody/logs", text)
             self.assertRegex(text, r"effective uid \d+")
