@@ -7,6 +7,7 @@ time and leaves frames running.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import time
@@ -123,6 +124,7 @@ class Agent(Service):
         file = agent_log.to_file(self._settings.logging)
         self._flush_log = partial(file.flush, agent_log.LAST_LINES)
         globalLogPublisher.addObserver(file)
+        atexit.register(self._flush_log)
         # Under twistd the process dies of its signal afterwards, without any other chance.
         self._reactor.addSystemEventTrigger("after", "shutdown", self._flush_log)
 
@@ -253,7 +255,7 @@ class Assembly:
 
     def _announce(self, measured: Deferred[None]) -> None:
         """Wait a moment for the size of the temp storage: without it Cuebot sends us to repair."""
-        within(measured, TEMP_PATIENCE, reactor=self._reactor).addCallback(
+        within(measured, TEMP_PATIENCE, reactor=self._reactor).addBoth(
             lambda _: self._sending.start()
         )
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.python.failure import Failure
 
 from rqd.background import background
 from rqd.frame import chain, texts
@@ -27,7 +28,7 @@ from rqd.frame.exits import COULD_NOT_START, LOG_TOO_BIG, Exit, FrameEnd, from_w
 from rqd.frame.ladder import Ladder
 from rqd.frame.members import GroupMembers, IMembers, SessionMembers
 from rqd.frame.output import Output
-from rqd.frame.patience import within
+from rqd.frame.patience import TooLate, within
 from rqd.frame.process import FrameProcess, spawn
 from rqd.frame.records import STATE, Opened
 from rqd.frame.site import Site
@@ -272,11 +273,10 @@ class Frame:
         if not terms.rules or not ended.status:
             return ended
         tail = Deferred.fromCoroutine(self.output.tail(terms.scan_lines))
-        if not await within(tail, END_PATIENCE, reactor=self._site.reactor):
-            return ended
         try:
-            output = await tail
-        except OSError as problem:
+            output = await within(tail, END_PATIENCE, reactor=self._site.reactor)
+        except (OSError, TooLate) as problem:
+            tail.addErrback(lambda _: None)  # it may still come, or fail: nobody waits any more
             self.log.error(
                 "exit-status rules are not applied frame_id={frame_id} reason={reason}",
                 frame_id=self.spec.frame_id,
@@ -339,10 +339,19 @@ class Frame:
         beside = self._site.frames() if ended.failed else ()
         self._log_whole = self.output.close(texts.footer_of(self, end, self._remarks, beside))
         logged = within(self._log_whole, END_PATIENCE, reactor=self._site.reactor)
+        logged.addErrback(self._log_hangs)
         await gatherResults([logged, self._keep(report)])
         self.phase = Phase.ENDED
         self._say_end(end)
         return report
+
+    def _log_hangs(self, failure: Failure) -> None:
+        failure.trap(TooLate)
+        self.log.warn(
+            "log is not whole yet, its file system hangs frame_id={frame_id} path={path}",
+            frame_id=self.spec.frame_id,
+            path=self.output.path,
+        )
 
     def _say_end(self, end: FrameEnd) -> None:
         self.log.info(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from rqd.frame.patience import within
+from rqd.frame.patience import TooLate, within
 from rqd.frame.records import FrameFiles, Opened
 from rqd.frame.site import Site
 from rqd.log import Logger
@@ -64,10 +64,10 @@ class Output:
             owner=owner,
             too_big=too_big,
         )
-        if await within(opened, OPEN_PATIENCE, reactor=self._site.reactor):
-            await opened
+        try:
+            await within(opened, OPEN_PATIENCE, reactor=self._site.reactor)
             self._log = log
-        else:
+        except TooLate:
             self.log.warn("log folder hangs, frame starts without path={path}", path=self.path)
             opened.addErrback(_leave_to_the_log)
             self._log = log
@@ -84,10 +84,11 @@ class Output:
             owner=owner,
             too_big=too_big,
         )
-        if not await within(opening, OPEN_PATIENCE, reactor=self._site.reactor):
+        try:
+            self._log = await within(opening, OPEN_PATIENCE, reactor=self._site.reactor)
+        except TooLate:
             opening.addCallbacks(lambda log: log.leave(), lambda _: None)
-            raise LogUnavailable(f"{self.path}: the file system does not answer")
-        self._log = await opening
+            raise LogUnavailable(f"{self.path}: the file system does not answer") from None
 
     @contextmanager
     def written_to(self, opened: Opened) -> Iterator[int]:

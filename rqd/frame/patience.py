@@ -6,27 +6,29 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 T = TypeVar("T")
 
 
-def within(waited: Deferred[T], seconds: float, *, reactor: IReactorTime) -> Deferred[bool]:
-    """Fire with True when ``waited`` fires in time, with False when it doesn't.
+class TooLate(Exception):
+    """What was waited for did not come in time; it may still come."""
 
-    ``waited`` goes on and keeps its own result: whoever holds it reads that, also a failure.
+
+def within(waited: Deferred[T], seconds: float, *, reactor: IReactorTime) -> Deferred[T]:
+    """Hand on what ``waited`` gives, a failure too; fail with TooLate if that takes too long.
+
+    Then ``waited`` goes on and keeps its result: whoever holds it has to meet it there.
     """
-    outcome: Deferred[bool] = Deferred()
-    in_time = False
+    outcome: Deferred[T] = Deferred()
+    timer = reactor.callLater(seconds, lambda: outcome.errback(TooLate()))
 
-    def arrived(result: T) -> T:
-        """Tell next turn: until ``waited`` has run its callbacks, its failure can't be awaited."""
-        nonlocal in_time
-        if timer.active():
-            in_time = True
-            timer.reset(0)
-        return result
-
-    timer = reactor.callLater(seconds, lambda: outcome.callback(in_time))
+    def arrived(result: T | Failure) -> T | Failure | None:
+        if not timer.active():
+            return result
+        timer.cancel()
+        outcome.callback(result)  # a Failure takes the way of errors
+        return None
 
     waited.addBoth(arrived)
     return outcome
