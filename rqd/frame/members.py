@@ -100,11 +100,10 @@ class SessionMembers(_Signalled):
         self._proc_root = proc_root
 
     def pids(self) -> list[int]:
-        found = session_members([self.supervisor], self._proc_root)[self.supervisor]
-        return [pid for pid in found if pid != self.supervisor]
+        return session_members(self.supervisor, self._proc_root)
 
     def membership(self) -> Membership:
-        return Membership(self.supervisor)
+        return Membership(self.supervisor, supervisor=self.supervisor)
 
     def kill(self) -> None:
         self.send(signal.SIGKILL)

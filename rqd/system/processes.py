@@ -8,7 +8,7 @@ members get the further reads.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from rqd.system.boottime import read_boot_time
@@ -79,7 +79,10 @@ class ProcessReader:
         self._members: dict[tuple[int, int], _Member] = {}
 
     def read(
-        self, sessions: Mapping[int, str], pids: Mapping[int, str]
+        self,
+        sessions: Mapping[int, str],
+        pids: Mapping[int, str],
+        without: Container[int] = frozenset(),
     ) -> dict[str, list[ProcessSample]]:
         """The live processes of each key that has any; zombies are dead and left out.
 
@@ -89,6 +92,8 @@ class ProcessReader:
         found: dict[str, list[ProcessSample]] = {}
         members: dict[tuple[int, int], _Member] = {}
         for pid, key, line in _raw_members(self._root, sessions, pids):
+            if pid in without:
+                continue
             stat = parse_stat(line)
             if not stat.alive:
                 continue

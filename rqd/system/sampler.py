@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,15 +17,17 @@ class Membership:
 
     session: int
     pids: Collection[int] = ()
+    supervisor: int = 0
+    """A member that is the agent's, not the frame's, and does not count."""
 
 
 class ProcessSource(Protocol):
     """``rqd.system.processes.ProcessReader``, or a fake."""
 
     def read(
-        self, sessions: Mapping[int, str], pids: Mapping[int, str]
+        self, sessions: Mapping[int, str], pids: Mapping[int, str], without: Container[int]
     ) -> Mapping[str, Sequence[ProcessSample]]:
-        """The live processes of each key."""
+        """The live processes of each key, but those ``without``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Sampler:
         sessions = {group.session: key for key, group in groups.items()}
         pids = {pid: key for key, group in groups.items() for pid in group.pids}
         at, now = self._monotonic(), self._wall_clock()
-        found = self._reader.read(sessions, pids)
+        supervisors = {group.supervisor for group in groups.values()}
+        found = self._reader.read(sessions, pids, supervisors)
         self._seen = {
             key: self._follow(self._seen.get(key), found.get(key, ()), at, now) for key in groups
         }

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+
+from rqd.system.procstat import UNREADABLE, parse_stat, read_stat_line, session_of
 
 
-def session_members(sessions: Collection[int], proc_root: str = "/proc") -> dict[int, list[int]]:
-    """Return the living pids of each session, in one pass; zombies are dead and not listed."""
-    found: dict[int, list[int]] = {session: [] for session in sessions}
-    for name in os.listdir(proc_root):
-        if name.isdigit():
-            session, state = _session_of(f"{proc_root}/{name}/stat")
-            if session in found and state not in (b"Z", b"X"):
-                found[session].append(int(name))
-    return found
+def session_members(session: int, proc_root: str = "/proc") -> list[int]:
+    """Return the living pids of a session without its leader, the frame's supervisor."""
+    pids = (int(name) for name in os.listdir(proc_root) if name.isdigit())
+    return [pid for pid in pids if pid != session and _lives_in(session, f"{proc_root}/{pid}/stat")]
 
 
-def _session_of(path: str) -> tuple[int, bytes]:
-    """The session and state of a process; the name in between may hold anything, also ``)``."""
+def _lives_in(session: int, path: str) -> bool:
     try:
-        with open(path, "rb") as stat:
-            fields = stat.read().rpartition(b")")[2].split()
-        return int(fields[3]), fields[0]
-    except (OSError, IndexError, ValueError):
-        return -1, b""
+        line = read_stat_line(path)
+        return session_of(line) == session and parse_stat(line).alive
+    except (*UNREADABLE, ValueError, IndexError):
+        return False

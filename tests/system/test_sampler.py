@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,11 +21,11 @@ class CountingReader:
         self.passes = 0
 
     def read(
-        self, sessions: Mapping[int, str], pids: Mapping[int, str]
+        self, sessions: Mapping[int, str], pids: Mapping[int, str], without: Container[int] = ()
     ) -> dict[str, list[ProcessSample]]:
         """As the real one."""
         self.passes += 1
-        return self._reader.read(sessions, pids)
+        return self._reader.read(sessions, pids, without)
 
 
 class SamplerTests(SynchronousTestCase):
@@ -67,6 +67,13 @@ class SamplerTests(SynchronousTestCase):
         self.clock.advance(5)
         self.proc.process(10, session=10, cpu=16)
         self.assertAlmostEqual(self.sampler.tick(groups)["a"].pcpu, 3.0)
+
+    def test_supervisor(self) -> None:
+        """The leader of a frame's session is not the frame's where it is said to be ours."""
+        for pid in (10, 11):
+            self.proc.process(pid, session=10)
+        (process,) = self.sampler.tick({"a": Membership(10, supervisor=10)})["a"].processes
+        self.assertEqual(process.pid, 11)
 
     def test_missed(self) -> None:
         """A frame that a pass missed keeps what is known; the rate spans the gap."""
