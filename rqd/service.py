@@ -35,6 +35,7 @@ from rqd.frame.site import Site, Terms
 from rqd.frame.spawning import SessionSpawner
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity, resolve
+from rqd.grpc_import import load_grpc
 from rqd.log import Logger
 from rqd.logging import agent as agent_log
 from rqd.logging.framelogs import FrameLogs
@@ -144,6 +145,7 @@ class Assembly:
     log = Logger()
 
     def __init__(self, settings: Settings, *, reactor: IAgentReactor, umask: int) -> None:
+        load_grpc()  # before any module that imports it by itself
         self._settings = settings
         self._reactor = reactor
         self._name = report_name(settings.machine, SystemNames())

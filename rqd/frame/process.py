@@ -2,7 +2,7 @@
 
 ``processExited`` is the end of the frame. There are no pipes to wait for: the frame writes to its
 spool or log, the chain to its chain file, so neither can block or break when the agent dies, and a
-running frame holds none of the agent's descriptors (spawning costs time for each open one).
+running frame holds none of the agent's descriptors.
 """
 
 from __future__ import annotations

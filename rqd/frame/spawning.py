@@ -8,14 +8,17 @@ that follows a start: reaping, the protocol, the transport. Only the start itsel
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IProcessProtocol, IProcessTransport
 from twisted.internet.process import Process
+
+#: What Python ignores, and SIGHUP, which ``nohup`` does: children would ignore it, too.
+_SET_BACK = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP)
 
 
 class SessionProcess(Process):
@@ -42,13 +45,9 @@ class SessionProcess(Process):
                 *((os.POSIX_SPAWN_DUP2, source, target) for target, source in descriptors),
             ],
             setsid=True,
-            setsigdef=_IGNORED_BY_PYTHON,
+            setsigdef=_SET_BACK,
         )
         self.status = -1
-
-
-#: What Python ignores is ignored by its children, unless it is set back.
-_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP)
 
 
 class Spawner(Protocol):
@@ -75,8 +74,10 @@ class SessionSpawner:
 
     def __init__(self, reactor: object) -> None:
         self._reactor = reactor
-        for name in os.listdir("/proc/self/fd"):
-            _close_on_exec(int(name))
+        for descriptor in map(int, os.listdir("/proc/self/fd")):
+            if descriptor > 2:
+                with suppress(OSError):  # one is the listing's own, closed since
+                    os.set_inheritable(descriptor, False)
 
     def spawnProcess(
         self,
@@ -91,12 +92,3 @@ class SessionSpawner:
         return SessionProcess(
             self._reactor, executable, args, env, None, processProtocol, None, None, childFDs
         )
-
-
-def _close_on_exec(descriptor: int) -> None:
-    try:
-        flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)
-        if descriptor > 2:
-            fcntl.fcntl(descriptor, fcntl.F_SETFD, flags | fcntl.FD_CLOEXEC)
-    except OSError:
-        pass  # the listing's own, closed since

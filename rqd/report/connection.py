@@ -6,14 +6,15 @@ own for every call that finds no other in flight, which costs more than the call
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
+
+from rqd.grpc_import import load_grpc
 
 if TYPE_CHECKING:
     import grpc
@@ -115,16 +116,3 @@ def connect(reactor: IReactorFromThreads, threads: Executor, endpoint: str) -> C
     """Return a connection to ``host:port``; names are looked up by gRPC, in its own threads."""
     channel = load_grpc().insecure_channel(endpoint, options=_OPTIONS)
     return Connection(reactor=reactor, endpoint=endpoint, channel=channel, threads=threads)
-
-
-def load_grpc() -> Any:
-    """Import grpc, late: it is slow, and nothing of it may be there before twistd has forked.
-
-    Its fork support must be off before that: handlers around each fork of the agent would wait
-    for grpc's threads. What it says on stderr is said by ``outage`` already.
-    """
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    import grpc
-
-    return grpc

@@ -6,7 +6,6 @@ sockets of gRPC survive a fork.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
@@ -16,6 +15,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 
+from rqd.grpc_import import load_grpc
 from rqd.log import Logger
 
 if TYPE_CHECKING:
@@ -86,9 +86,7 @@ class GrpcServer(Service):
 
     def startService(self) -> None:
         """Listen and serve; raises CannotListen."""
-        os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-        import grpc
-
+        grpc = load_grpc()
         server = grpc.server(
             ThreadPoolExecutor(self._worker_threads, thread_name_prefix="grpc-call"),
             options=_options(),

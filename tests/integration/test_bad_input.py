@@ -14,6 +14,7 @@ from twisted.internet.threads import deferToThread
 from rqd.proto import rqd_pb2
 from tests.environments import lacks
 from tests.integration.agent import CORES, PATIENCE, Agent, AgentCase, on_agent, root_only
+from tests.integration.wire import say_and_wait_for_close
 
 AS_USER = {"run_as_user": True}
 #: In the agent's own view of the machine there are two more users.
@@ -218,21 +219,8 @@ class ConnectionTests(AgentCase):
         samples = [b"GET / HTTP/1.1\r\nHost: render042\r\n\r\n", os.urandom(100_000), b"\0" * 4096]
         samples.append(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + os.urandom(4096))
         for sample in samples:
-            await deferToThread(self.say, agent.port, sample)
+            await deferToThread(say_and_wait_for_close, agent.port, sample, PATIENCE)
         self.assertEqual((await agent.launch("true").ended()), (0, 0))
-
-    def say(self, port: int, sample: bytes) -> None:
-        """Say it, and wait until the agent closes the connection."""
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
-            try:
-                connection.sendall(sample)
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65536):
-                    pass
-            except TimeoutError:
-                raise
-            except OSError:
-                pass  # it was closed before all was said
 
     @on_agent()
     async def test_unknown_method(self, agent: Agent) -> None:

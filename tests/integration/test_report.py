@@ -180,7 +180,7 @@ class CallTests(ReportCase):
         script = (
             "import os, sys\n"
             "from rqd.report import cuebot, interface, outbox, presence\n"
-            "from rqd.report.connection import load_grpc\n"
+            "from rqd.grpc_import import load_grpc\n"
             "assert 'grpc' not in sys.modules\n"
             "load_grpc()\n"
             "print(os.environ['GRPC_ENABLE_FORK_SUPPORT'])\n"

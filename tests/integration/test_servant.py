@@ -21,6 +21,7 @@ from rqd.refusals import UnknownFrame
 from rqd.servant.bridge import ReactorBridge
 from rqd.servant.server import MAX_MESSAGE, CannotListen, GrpcServer
 from tests.environments import SOURCE_TREE, lacks, run
+from tests.integration.wire import say_and_wait_for_close
 
 SERVICE = "test.Servant"
 WORKER_THREADS = 4
@@ -245,21 +246,8 @@ class ServantTests(TestCase):
         samples = [b"GET / HTTP/1.1\r\n\r\n", os.urandom(100_000), b"\x00" * 4096]
         samples.append(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + os.urandom(4096))
         for sample in samples:
-            yield deferToThread(self.say_and_wait_for_close, sample)
+            yield deferToThread(say_and_wait_for_close, self.server.port, sample, PATIENCE)
         self.assertEqual((yield self.caller.ask(b"frame")), (OK, b"FRAME"))
-
-    def say_and_wait_for_close(self, sample: bytes) -> None:
-        address = ("127.0.0.1", self.server.port)
-        with socket.create_connection(address, timeout=PATIENCE) as connection:
-            try:
-                connection.sendall(sample)
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65536):
-                    pass
-            except TimeoutError:
-                raise
-            except OSError:
-                pass  # It closed before it had heard everything.
 
     @inlineCallbacks
     def test_silent_connections(self) -> Any:
