@@ -23,6 +23,7 @@ from twisted.logger import globalLogPublisher
 from rqd.background import background
 from rqd.config import Settings
 from rqd.config.settings import MachineSettings
+from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment, host_environment
 from rqd.frame.ladder import Grace
@@ -32,7 +33,7 @@ from rqd.frame.patience import within
 from rqd.frame.records import Records
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
-from rqd.frame.spawning import SessionSpawner
+from rqd.frame.spawning import SessionSpawner, raise_descriptor_limit
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity, resolve
 from rqd.grpc_import import load_grpc
@@ -199,6 +200,14 @@ class Assembly:
         self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
         self._roster = Roster(ledger=self._ledger, post=self._sending.outbox.post)
         self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
+        self._berths = Berths(
+            runner.snapshots_path,
+            reactor=self._reactor,
+            spawner=SessionSpawner(self._reactor),
+            workers=self._workers,
+            clearing=self._clearing,
+            groups=self._groups,
+        )
         self._logs = FrameLogs(
             reactor=self._reactor,
             workers=self._workers,
@@ -208,15 +217,14 @@ class Assembly:
         )
         self._site = Site(
             reactor=self._reactor,
-            processes=SessionSpawner(self._reactor),
-            terms=terms(self._settings, umask),
+            terms=terms(self._settings, umask, raise_descriptor_limit()),
             environment=frame_surroundings(self._settings, self._name),
             ledger=self._ledger,
             records=self._records,
+            berths=self._berths,
             clearing=self._clearing,
             workers=self._workers,
             logs=self._logs,
-            groups=self._groups,
             compose=lambda frame, end: self._telling.completion(facts_of(frame), end),
             frames=self._roster.all,
             time=time.time,
@@ -250,9 +258,11 @@ class Assembly:
     def start(self) -> None:
         """Serve, then tell Cuebot; raises OSError or CannotListen."""
         self._records.prepare()
+        self._berths.prepare()
         self._server.startService()
         measured = self._temp.start()
         self._sampling.start()
+        self._berths.start()
         self._reactor.callWhenRunning(self._announce, measured)
 
     def _announce(self, measured: Deferred[None]) -> None:
@@ -269,6 +279,7 @@ class Assembly:
         await self._sending.stop()
         self._sampling.stop()
         self._roster.leave()
+        await self._berths.stop()
         self._clearing.flush()
         await self._workers.stop(DISK_PATIENCE)
         self._wakeups.stop()
@@ -340,13 +351,14 @@ def measure(sampler: Sampler, running: Mapping[str, IMembers]) -> Mapping[str, F
     return sampler.tick({key: members.membership() for key, members in running.items()})
 
 
-def terms(settings: Settings, umask: int) -> Terms:
+def terms(settings: Settings, umask: int, descriptors: int) -> Terms:
     """How frames run here."""
     runner = settings.runner
     return Terms(
         shell=runner.shell_path,
         folder=runner.temp_path,
         umask=umask,
+        descriptors=descriptors,
         nice=runner.desktop_mode,
         timestamps=runner.prepend_timestamp,
         grace=Grace(

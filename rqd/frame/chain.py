@@ -2,8 +2,13 @@
 
 ::
 
-    sh (supervisor) ─┬─▶ [taskset ─▶ nice ─▶ setpriv ─▶ sh] ─▶ [env] ─▶ shell script
+    sh (supervisor) ─┬─▶ sh ─▶ [taskset ─▶ nice ─▶ setpriv ─▶ sh] ─▶ [env] ─▶ shell script
                      └── waits, writes the exit status
+
+The first two are started ahead of any frame (see ``berths``): the child moves itself into the
+frame's control group and reads its *orders* from a pipe. What a launch hands over is these orders,
+a shell text in which everything foreign is quoted. An agent that dies closes the pipe: an order
+that isn't whole is never carried out, and who waits for one ends.
 
 Each link is a small standard program, so no Python runs between fork and exec while gRPC's
 threads are alive. The supervisor is the leader of the frame's session: its pid is the session id.
@@ -19,10 +24,10 @@ Descriptor 3 is where the frame's output goes. The supervisor catches every sign
 send to its own group, so that only SIGKILL keeps it from recording the end; caught signals go back
 to their default in the child.
 
-The environment comes from the network. It may be the supervisor's too (one program less to start)
-where the frame runs as the agent's own user and every name is one that a shell passes on untouched;
-otherwise ``env`` sets it at the very end: it never reaches a program that runs with the agent's
-rights, or one that could still write to the chain file.
+The environment comes from the network. The waiting shell exports it where the frame runs as the
+agent's own user and every name is one that a shell passes on untouched; otherwise ``env`` sets it
+at the very end: it never reaches a program that runs with the agent's rights, or one that could
+still write to the chain file.
 """
 
 from __future__ import annotations
@@ -30,73 +35,72 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from shlex import quote
 
 from rqd.frame.environment import STANDARD_PATH
 from rqd.frame.users import Identity
 
-#: Descriptor of the frame's output within the chain.
-OUTPUT = 3
-
-_TAKE_OVER = """\
-[ -x "$1" ] || { echo "$1 can't be executed"; exit 126; }
-echo up
-exec "$@" >&3 2>&3 3>&-"""
-_SUPERVISE = """\
-echo "born $$"
-trap : {signals}
-(
-set -e
-umask "$1"
-cd "$2"
-unset OLDPWD
-[ -z "$3" ] || echo 0 >"$3/cgroup.procs"
-shift 3
-{hand_over}
-)
-set -- $?
-echo "exit $1"
-exit $1
-"""
 _SIGNALS = " ".join(
     str(number)
     for number in range(1, signal.SIGRTMIN)
     if number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
 )
-_DIRECT = _SUPERVISE.format(signals=_SIGNALS, hand_over=_TAKE_OVER)
-_LINKED = _SUPERVISE.format(signals=_SIGNALS, hand_over='exec "$@"')
+_SUPERVISE = f"""\
+echo "born $$"
+trap : {_SIGNALS}
+(
+set -e
+[ -z "$1" ] || echo 0 >"$1/cgroup.procs"
+. /proc/self/fd/0
+exit 1
+)
+set -- $?
+echo "exit $1"
+exit $1
+"""
+#: The braces make it one command: a shell that reads only a part of it does nothing.
+_ORDERS = """\
+{{
+ulimit -S -n {descriptors}
+umask {umask:04o}
+cd {folder}
+unset OLDPWD
+exec 3>>{output} </dev/null
+{exports}
+{hand_over}
+}}
+"""
+_TAKE_OVER = """\
+[ -x "$1" ] || { echo "$1 can't be executed"; exit 126; }
+echo up
+exec "$@" >&3 2>&3 3>&-"""
+_DIRECT = f"set -- {{command}}\n{_TAKE_OVER.replace('{', '{{').replace('}', '}}')}"
+_LINKED = "exec {command}"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-#: Names that mean something to the dynamic linker, or to the shell (dash or bash) that supervises.
+#: Names that mean something to the dynamic linker, or to the waiting shell (dash or bash).
 _LOADED = ("LD_", "GLIBC_", "MALLOC_", "BASH")
 _SHELL_OWN = frozenset(
     {"ENV", "IFS", "LINENO", "OLDPWD", "OPTIND", "POSIXLY_CORRECT", "PPID", "PWD", "SHELLOPTS"}
-    | {"PS1", "PS2", "PS4"}
+    | {"PS1", "PS2", "PS4", "UID", "EUID"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """What ``spawnProcess`` gets: the arguments (the first is the program) and the environment."""
-
-    arguments: list[str]
-    environment: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where and how a frame's shell runs.
 
-    ``threads`` are the logical CPUs that it is pinned to (none: not pinned), ``cgroup`` the folder
-    of its control group ("" for none), ``identity`` whom it becomes (None: the agent's own user).
+    ``threads`` are the logical CPUs that it is pinned to (none: not pinned), ``descriptors`` how
+    many files it may open, ``identity`` whom it becomes (None: the agent's own user).
     """
 
     shell: str
     folder: str
     umask: int
-    cgroup: str
+    descriptors: int
     threads: tuple[int, ...]
     nice: bool
     identity: Identity | None
@@ -113,19 +117,33 @@ def script(shell: str, command: str) -> bytes:
     return f"#!{shell}\n{command}\n".encode(errors="surrogateescape")
 
 
-def build(around: Surroundings, script_path: str, environment: Mapping[str, str]) -> Chain:
-    """Return the chain that runs a script within its surroundings."""
-    given = dict(environment)
+def supervisor(group: str) -> list[str]:
+    """Return what waits for orders; ``group`` is the folder of its control group, "" for none."""
+    return [program("sh"), "-c", _SUPERVISE, "openrqd", group]
+
+
+def orders(
+    around: Surroundings, script_path: str, output: str, environment: Mapping[str, str]
+) -> bytes:
+    """Return the text that makes a waiting shell run a script; ``output`` is opened to append."""
+    given = environment
     command = [around.shell, script_path]
     if around.identity is not None or not _is_plain(environment):
         given = {"PATH": STANDARD_PATH}
         command = [program("env"), "-i", "--", *_assignments(environment), *command]
-    supervise = _DIRECT
+    hand_over = _DIRECT
     if links := _links(around):
-        supervise = _LINKED
+        hand_over = _LINKED
         command = [*links, program("sh"), "-c", _TAKE_OVER, "openrqd", *command]
-    where = [f"{around.umask:04o}", around.folder, around.cgroup]
-    return Chain([program("sh"), "-c", supervise, "openrqd", *where, *command], given)
+    text = _ORDERS.format(
+        descriptors=around.descriptors,
+        umask=around.umask,
+        folder=quote(around.folder),
+        output=quote(output),
+        exports=_exports(given),
+        hand_over=hand_over.format(command=_quoted(command)),
+    )
+    return text.encode(errors="surrogateescape")
 
 
 def _links(around: Surroundings) -> list[str]:
@@ -144,6 +162,15 @@ def _become(identity: Identity) -> list[str]:
         ["--groups", ",".join(map(str, identity.groups))] if identity.groups else ["--clear-groups"]
     )
     return [program("setpriv"), "--reuid", str(identity.uid), "--regid", str(identity.gid), *groups]
+
+
+def _exports(environment: Mapping[str, str]) -> str:
+    pairs = [f"{name}={quote(value)}" for name, value in environment.items()]
+    return "export " + " ".join(pairs) if pairs else ""
+
+
+def _quoted(command: Iterable[str]) -> str:
+    return " ".join(map(quote, command))
 
 
 def _assignments(environment: Mapping[str, str]) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from rqd.frame.records import STATE, FrameFiles
+from rqd.frame.records import STATE
 from rqd.log import Logger
 from rqd.logging.interfaces import IWorkers
 
@@ -15,6 +16,13 @@ from rqd.logging.interfaces import IWorkers
 #: one job, where each alone would cost a wake-up of a worker and of the reactor. An agent that dies
 #: in between reports an end twice, which is harmless.
 PAUSE = 0.5
+
+
+class Removable(Protocol):
+    """Something on disk."""
+
+    def remove(self) -> None:
+        """In a worker: remove it; what is gone already is fine. Raises OSError."""
 
 
 class Clearing:
@@ -25,10 +33,10 @@ class Clearing:
     def __init__(self, *, reactor: IReactorTime, workers: IWorkers) -> None:
         self._reactor = reactor
         self._workers = workers
-        self._over: list[FrameFiles] = []
+        self._over: list[Removable] = []
         self._timer: IDelayedCall | None = None
 
-    def add(self, files: FrameFiles) -> None:
+    def add(self, files: Removable) -> None:
         """Remove these files soon."""
         self._over.append(files)
         if self._timer is None:
@@ -47,7 +55,7 @@ class Clearing:
         self.log.error("files of ended frames stay on disk reason={why}", why=failure.value)
 
 
-def remove_all(over: Sequence[FrameFiles]) -> None:
+def remove_all(over: Sequence[Removable]) -> None:
     """In a worker: one frame whose files can't be removed doesn't keep the others'."""
     problem = None
     for files in over:

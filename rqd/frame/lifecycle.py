@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -23,21 +22,21 @@ from twisted.python.failure import Failure
 
 from rqd.background import background
 from rqd.frame import chain, texts
+from rqd.frame.berths import Berth, NoBerth
 from rqd.frame.environment import frame_environment
 from rqd.frame.exits import COULD_NOT_START, LOG_TOO_BIG, Exit, FrameEnd, from_wait, read_chain
 from rqd.frame.ladder import Ladder
-from rqd.frame.members import GroupMembers, IMembers, SessionMembers
+from rqd.frame.members import IMembers
 from rqd.frame.output import Output
 from rqd.frame.patience import TooLate, within
-from rqd.frame.process import FrameProcess, spawn
-from rqd.frame.records import STATE, Opened
+from rqd.frame.process import FrameProcess
+from rqd.frame.records import STATE
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
 from rqd.log import Logger
 from rqd.logging.interfaces import LogUnavailable
 from rqd.logging.rules import apply
-from rqd.system.cgroups import CgroupTree, remove
 from rqd.system.reservations import Reservation
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
 
@@ -100,7 +99,7 @@ class Frame:
         self.usage: FrameUsage = EMPTY_USAGE
         self.explanation = ""
         self.members: IMembers | None = None
-        self._process: FrameProcess | None = None
+        self._berth: Berth | None = None
         self._site = site
         self._identity = identity
         self._files = site.records.files(key)
@@ -147,6 +146,8 @@ class Frame:
         if self._log_whole is not None:
             await self._log_whole
         self._site.clearing.add(self._files)
+        if self._berth is not None:
+            self._site.clearing.add(self._berth)
 
     # -- start ---------------------------------------------------------------------------------
 
@@ -157,37 +158,42 @@ class Frame:
         )
         opening = Deferred.fromCoroutine(self._open_log(environment))
         try:
-            opened, group = await self._record()
+            berth = await self._record()
         except CouldNotStart:
             await opening.addErrback(lambda _: None)  # the log tells it, too, if it can be had
             raise
         try:
             await opening
-            return self._spawn(environment, opened, group)
+            return self._order(berth, environment)
         except BaseException:
-            if group is not None:
-                remove(group)
+            self._site.berths.discard(berth)
             raise
-        finally:
-            opened.close()
 
-    async def _record(self) -> tuple[Opened, Path | None]:
-        """Make what is to be there before the process is: its files and its control group."""
-        create = partial(
-            self._files.create,
+    async def _record(self) -> Berth:
+        """Make what is to be there before the frame is, and return where it is to run."""
+        try:
+            berth = await self._site.berths.take()
+        except NoBerth as problem:
+            raise CouldNotStart(str(problem)) from problem
+        try:
+            await self._at_state(self._create_files, berth.name)
+        except BaseException as problem:
+            self._site.berths.discard(berth)
+            if not isinstance(problem, OSError):
+                raise
+            raise CouldNotStart(f"the state folder can't take the frame: {problem}") from problem
+        return berth
+
+    def _create_files(self, berth: str) -> None:
+        """In a worker."""
+        self._files.create(
             self.spec,
             self.reservation,
+            berth,
             shell=self._site.terms.shell,
             identity=self._identity,
             spooled=self._site.terms.timestamps,
         )
-        try:
-            made: tuple[Opened, Path | None] = await self._at_state(
-                _make_ready, create, self._site.groups, self.key
-            )
-        except OSError as problem:
-            raise CouldNotStart(f"the state folder can't take the frame: {problem}") from problem
-        return made
 
     async def _open_log(self, environment: dict[str, str]) -> None:
         text = texts.header_of(self, self._identity, self._site.environment.name, environment)
@@ -197,29 +203,23 @@ class Frame:
         except LogUnavailable as problem:
             raise CouldNotStart(f"the log can't be opened: {problem.explanation}") from problem
 
-    def _spawn(
-        self, environment: dict[str, str], opened: Opened, group: Path | None
-    ) -> FrameProcess:
+    def _order(self, berth: Berth, environment: dict[str, str]) -> FrameProcess:
         if self._kill is not None:
             raise NotWanted
-        try:
-            links = chain.build(self._surroundings(group), self._files.script, environment)
-            with self.output.written_to(opened) as output:
-                process = spawn(links, output, opened.chain, reactor=self._site.processes)
-        except OSError as problem:
-            raise CouldNotStart(f"the process can't be started: {problem}") from problem
-        pid = process.pid
-        self.members = GroupMembers(group, pid) if group else SessionMembers(pid)
-        self._process = process
-        return process
+        self._berth = berth
+        self.members = berth.members()
+        berth.process.order(
+            chain.orders(self._surroundings(), self._files.script, self.output.target, environment)
+        )
+        return berth.process
 
-    def _surroundings(self, group: Path | None) -> chain.Surroundings:
+    def _surroundings(self) -> chain.Surroundings:
         terms = self._site.terms
         return chain.Surroundings(
             shell=terms.shell,
             folder=terms.folder,
             umask=terms.umask,
-            cgroup=str(group or ""),
+            descriptors=terms.descriptors,
             threads=self.reservation.threads,
             nice=terms.nice,
             identity=self._identity,
@@ -257,7 +257,8 @@ class Frame:
         """What a failure is reported as: the agent's doing, a start that failed, or by a rule."""
         if self._kill is not None:
             return self._by_agent(ended)
-        account = read_chain(await self._at_state(self._files.read_chain))
+        assert self._berth is not None
+        account = read_chain(await self._at_state(self._berth.read_chain))
         if not account.started:
             raise CouldNotStart(account.said or "the command's shell never took over")
         return await self._ruled(ended)
@@ -321,7 +322,7 @@ class Frame:
         return Ladder(
             self.members,
             self._site.terms.grace,
-            running=lambda: self._process is not None and self._process.running,
+            running=lambda: self._berth is not None and self._berth.process.running,
             frame_id=self.spec.frame_id,
             reactor=self._site.reactor,
         )
@@ -376,15 +377,3 @@ class Frame:
                 why=failure.value,
             )
         )
-
-
-def _make_ready(
-    create: Callable[[], Opened], groups: CgroupTree | None, key: str
-) -> tuple[Opened, Path | None]:
-    """In a worker: the files of a frame, and its control group where there are any."""
-    opened = create()
-    try:
-        return opened, groups.create(key) if groups is not None else None
-    except OSError:
-        opened.close()
-        raise

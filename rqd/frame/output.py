@@ -6,15 +6,13 @@ hangs delays nothing but the log. With timestamps off, the frame writes to the l
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from rqd.frame.patience import TooLate, within
-from rqd.frame.records import FrameFiles, Opened
+from rqd.frame.records import FrameFiles
 from rqd.frame.site import Site
 from rqd.log import Logger
 from rqd.logging.interfaces import IDirectLog, IFrameLog, LogUnavailable
@@ -90,17 +88,13 @@ class Output:
             opening.addCallbacks(lambda log: log.leave(), lambda _: None)
             raise LogUnavailable(f"{self.path}: the file system does not answer") from None
 
-    @contextmanager
-    def written_to(self, opened: Opened) -> Iterator[int]:
-        """What the frame writes to, as a descriptor that is open within the context."""
-        if opened.spool is not None:
-            yield opened.spool
-        else:
-            output: int = IDirectLog(self._log).take_output()
-            try:
-                yield output
-            finally:
-                os.close(output)
+    @property
+    def target(self) -> str:
+        """What the frame writes to, as a path that the agent's own user can open to append."""
+        if self._site.terms.timestamps:
+            return self._files.spool
+        target: str = IDirectLog(self._log).target
+        return target
 
     def follow(self) -> None:
         """Begin to copy what the frame writes, unless that has begun."""

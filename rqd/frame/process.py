@@ -1,25 +1,25 @@
 """The running thing: a frame's supervisor as the reactor's child.
 
-``processExited`` is the end of the frame. There are no pipes to wait for: the frame writes to its
-spool or log, the chain to its chain file, so neither can block or break when the agent dies, and a
-running frame holds none of the agent's descriptors.
+``processExited`` is the end of the frame. There is no output to wait for: the frame writes to its
+spool or log, the chain to its chain file, so neither can block or break when the agent dies.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from rqd.frame.chain import OUTPUT, Chain
 from rqd.frame.spawning import Spawner
 
 
 class FrameProcess(ProcessProtocol):
-    """A started frame; ``exited`` fires once with the wait status of its supervisor.
+    """A supervisor that waits for its orders, then runs a frame.
 
-    ``pid`` is the supervisor's, which is the frame's session id; it is kept here because the
-    transport forgets its own when the process is reaped, and the session may outlive it.
+    ``exited`` fires once with its wait status. ``pid`` is the frame's session id; it is kept here
+    because the session may outlive the process.
     """
 
     pid: int
@@ -28,26 +28,29 @@ class FrameProcess(ProcessProtocol):
         self.running = True
         self.exited: Deferred[int] = Deferred()
 
+    def order(self, orders: bytes) -> None:
+        """Hand over what is to be done (see ``rqd.frame.chain``)."""
+        self._supervisor.write(orders)
+        self._supervisor.closeStdin()
+
+    def dismiss(self) -> None:
+        """There will be no orders: it ends."""
+        self._supervisor.closeStdin()
+
     def connectionMade(self) -> None:
-        assert self.transport is not None
-        self.pid = self.transport.pid
+        self.pid = self._supervisor.pid
 
     def processExited(self, reason: Failure) -> None:
         self.running = False
         self.exited.callback(reason.value.status)  # type: ignore[union-attr]
 
+    @property
+    def _supervisor(self) -> Any:
+        return self.transport
 
-def spawn(chain: Chain, output: int, account: int, *, reactor: Spawner) -> FrameProcess:
-    """Start a chain; raises OSError where its first program can't be run.
 
-    ``output`` and ``account`` (the chain file) are descriptors; the caller closes them.
-    """
+def spawn(arguments: list[str], account: int, *, spawner: Spawner) -> FrameProcess:
+    """Start a supervisor; raises OSError. ``account`` is its chain file; the caller closes it."""
     process = FrameProcess()
-    reactor.spawnProcess(
-        process,
-        chain.arguments[0],
-        chain.arguments,
-        chain.environment,
-        childFDs={1: account, 2: account, OUTPUT: output},
-    )
+    spawner.spawn(process, arguments, account)
     return process

@@ -4,7 +4,6 @@
 
     <snapshots_path>/frames/          0700
         <key>.record                  what was asked and given; at last, the completion as sent
-        <key>.chain                   what the chain says of itself (rqd.frame.chain)
         <key>.spool                   the frame's output on its way to the log, with timestamps
         <key>.checkpoint              how far the log has come (rqd.logging)
     <temp_path>/openrqd-<key>.sh      the command, private to the frame's user
@@ -23,7 +22,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from itertools import count
@@ -55,29 +54,12 @@ def _this_run() -> str:
     return secrets.token_hex(6)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The descriptors that the chain starts with, ``spool`` None where there is none.
-
-    Whoever gets them closes them.
-    """
-
-    chain: int
-    spool: int | None
-
-    def close(self) -> None:
-        os.close(self.chain)
-        if self.spool is not None:
-            os.close(self.spool)
-
-
 class FrameFiles:
     """The files of one frame."""
 
     def __init__(self, path: str, script_path: str) -> None:
         self.script = script_path
         self.record = f"{path}.record"
-        self.chain = f"{path}.chain"
         self.spool = f"{path}.spool"
         self.checkpoint = f"{path}.checkpoint"
 
@@ -85,37 +67,25 @@ class FrameFiles:
         self,
         spec: FrameSpec,
         reservation: Reservation,
+        berth: str,
         *,
         shell: str,
         identity: Identity | None,
         spooled: bool,
-    ) -> Opened:
-        """Make everything that a start needs; raises OSError, and then leaves nothing."""
+    ) -> None:
+        """Make everything that a start needs; raises OSError, and then leaves nothing.
+
+        ``berth`` is the name of where the frame is to run. The spool belongs to the frame's user,
+        so that ``/dev/stderr`` can be opened again.
+        """
         try:
-            _make(self.record, _asked(spec, reservation, self.script))
+            _make(self.record, _asked(spec, reservation, berth, self.script))
             _make(self.script, script(shell, spec.command), identity, mode=0o500)
-            return self._open(identity, spooled)
+            if spooled:
+                _make(self.spool, b"", identity)
         except OSError:
             self.remove()
             raise
-
-    def _open(self, identity: Identity | None, spooled: bool) -> Opened:
-        """The spool belongs to the frame's user, so that ``/dev/stderr`` can be opened again."""
-        chain = os.open(self.chain, _NEW, 0o600)
-        try:
-            spool = _make_open(self.spool, identity, 0o600) if spooled else None
-        except OSError:
-            os.close(chain)
-            raise
-        return Opened(chain, spool)
-
-    def read_chain(self) -> bytes:
-        """Return what the chain said; nothing where it never came so far."""
-        try:
-            with open(self.chain, "rb") as chain:
-                return chain.read(64 << 10)
-        except FileNotFoundError:
-            return b""
 
     def write_report(self, report: bytes) -> None:
         """Keep the completion until it is acknowledged."""
@@ -127,7 +97,7 @@ class FrameFiles:
 
     def remove(self) -> None:
         """Forget the frame; what is gone already is fine. The record goes last: it is the proof."""
-        for path in (self.script, self.spool, self.checkpoint, self.chain, self.record):
+        for path in (self.script, self.spool, self.checkpoint, self.record):
             with suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(path)
 
@@ -148,7 +118,7 @@ class Records:
         return FrameFiles(f"{self._frames}/{key}", f"{self._scripts}/openrqd-{key}.sh")
 
 
-def _asked(spec: FrameSpec, reservation: Reservation, script_path: str) -> bytes:
+def _asked(spec: FrameSpec, reservation: Reservation, berth: str, script_path: str) -> bytes:
     """The first line of a record."""
     asked = {name: getattr(spec, name) for name in FrameSpec.__dataclass_fields__}
     asked["request"] = base64.b64encode(spec.request).decode()
@@ -157,6 +127,7 @@ def _asked(spec: FrameSpec, reservation: Reservation, script_path: str) -> bytes
             "version": VERSION,
             "spec": asked,
             "reservation": asdict(reservation),
+            "berth": berth,
             "script": script_path,
         }
     )

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 
+from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment
 from rqd.frame.exits import FrameEnd
 from rqd.frame.ladder import Grace
 from rqd.frame.records import Records
-from rqd.frame.spawning import Spawner
 from rqd.logging.interfaces import IFrameLogs, IWorkers
 from rqd.logging.rules import ExitStatusRule
-from rqd.system.cgroups import CgroupTree
 from rqd.system.reservations import Ledger
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ class Terms:
     shell: str
     folder: str
     umask: int
+    descriptors: int
     nice: bool
     timestamps: bool
     grace: Grace
@@ -42,15 +42,14 @@ class Site:
     """The seams between a frame's life and the rest of the agent."""
 
     reactor: IReactorTime
-    processes: Spawner
     terms: Terms
     environment: HostEnvironment
     ledger: Ledger
     records: Records
+    berths: Berths
     clearing: Clearing
     workers: IWorkers
     logs: IFrameLogs
-    groups: CgroupTree | None
     compose: Callable[[Frame, FrameEnd], bytes]
     """Makes the completion report of an ended frame, serialised."""
     frames: Callable[[], Sequence[Frame]]

@@ -107,11 +107,11 @@ class DirectLog:
     def _opened(self, output: int) -> None:
         self._output = output
 
-    def take_output(self) -> int:
-        """See ``IDirectLog``."""
+    @property
+    def target(self) -> str:
+        """See ``IDirectLog``. It leads to this very file, whatever has its name by then."""
         assert self._output is not None
-        taken, self._output = self._output, None
-        return taken
+        return f"/proc/{os.getpid()}/fd/{self._output}"
 
     def start(self) -> None:
         """Begin to look, after a while: most frames are over by then."""
@@ -140,7 +140,8 @@ class DirectLog:
         """Look no more."""
         self._left = True
         if self._output is not None:
-            os.close(self.take_output())
+            self._workers.run(self.path, os.close, self._output).addErrback(self._say)
+            self._output = None
         if self._call is not None:
             self._call.cancel()
             self._call = None

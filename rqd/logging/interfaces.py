@@ -70,11 +70,7 @@ class IFrameLog(Interface):
 class IDirectLog(IFrameLog):
     """The log of a frame without a spool, which writes to it itself."""
 
-    def take_output() -> int:
-        """The open descriptor to write to; the caller closes it.
-
-        Once only, and only after ``open``. What nobody took is closed with the log.
-        """
+    target: str = Attribute("Path to open and append to, once the log is open, until it is closed.")
 
 
 class IFrameLogs(Interface):

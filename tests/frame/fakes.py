@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import ProcessDone, ProcessTerminated
-from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -56,46 +57,69 @@ def _raise(error: Exception) -> None:
 
 
 class FakeProcess:
-    """A supervisor as the reactor's child. It holds its own copies of what it was given."""
+    """A supervisor as the reactor's child: the transport that its protocol has."""
 
-    def __init__(self, pid: int, protocol: ProcessProtocol, arguments: list[str]) -> None:
+    def __init__(
+        self, pid: int, protocol: ProcessProtocol, arguments: list[str], account: int
+    ) -> None:
         self.pid = pid
         self.protocol = protocol
         self.arguments = arguments
-        self.environment: dict[str, str] = {}
-        self.descriptors: dict[int, int] = {}
+        self.orders = b""
+        self.waits = True
+        """Whether there may be more orders."""
+        self._account = os.dup(account)
+
+    def write(self, text: bytes) -> None:
+        """As in C{IProcessTransport}."""
+        self.orders += text
+
+    def closeStdin(self) -> None:
+        """As in C{IProcessTransport}; without orders it ends."""
+        self.waits = False
+        if not self.orders:
+            self.end(1)
+
+    @property
+    def words(self) -> list[str]:
+        """The orders as a shell splits them."""
+        return shlex.split(self.orders.decode())
+
+    @property
+    def exported(self) -> dict[str, str]:
+        """The environment that it makes of its orders."""
+        pairs = [word.partition("=") for word in self.words[self.words.index("export") + 1 :]]
+        return {name: value for name, equals, value in pairs if equals}
 
     def say(self, text: bytes) -> None:
         """The chain writes to its account."""
-        os.write(self.descriptors[1], text)
+        os.write(self._account, text)
 
     def begin(self) -> None:
         """The frame's own shell takes over."""
         self.say(b"born %d\nup\n" % self.pid)
 
-    def write(self, text: bytes) -> None:
-        """The frame prints."""
-        os.write(self.descriptors[3], text)
-
-    def exit(self, status: int) -> None:
-        """The process is gone: ``status`` is what the shell said; what it held stays open."""
-        ended = ProcessTerminated(status, None, status << 8) if status else ProcessDone(0)
-        self.protocol.processExited(Failure(ended))
-
-    def close(self) -> None:
-        """The last holder of its descriptors is gone too."""
-        for descriptor in self.descriptors.values():
-            os.close(descriptor)
-        self.descriptors.clear()
-        self.protocol.processEnded(Failure(ProcessDone(0)))
+    def print(self, text: bytes) -> None:
+        """The frame writes to where it was told to."""
+        (output,) = (word[3:] for word in self.words if word.startswith("3>>"))
+        with open(output, "ab") as file:
+            file.write(text)
 
     def end(self, status: int) -> None:
-        """Exit, then close, as a frame without children does."""
-        self.exit(status)
+        """The process is gone: C{status} is what the shell said."""
         self.close()
+        ended = ProcessTerminated(status, None, status << 8) if status else ProcessDone(0)
+        self.protocol.processExited(Failure(ended))
+        self.protocol.processEnded(Failure(ended))
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        account, self._account = self._account, -1
+        if account >= 0:
+            os.close(account)
 
 
-@implementer(IReactorTime, IReactorProcess)
+@implementer(IReactorTime)
 class ProcessReactor(Clock):
     """A clock that starts processes by remembering them. No process has such a pid as theirs."""
 
@@ -104,23 +128,14 @@ class ProcessReactor(Clock):
         self.spawned: list[FakeProcess] = []
         self.refusal: OSError | None = None
 
-    def spawnProcess(
-        self,
-        processProtocol: ProcessProtocol,
-        executable: str,
-        args: Sequence[str],
-        env: dict[str, str],
-        childFDs: dict[int, int],
-    ) -> FakeProcess:
-        """As in ``IReactorProcess``, the part that frames use."""
+    def spawn(self, protocol: ProcessProtocol, arguments: list[str], account: int) -> None:
+        """As in C{Spawner}."""
         if self.refusal is not None:
             raise self.refusal
-        process = FakeProcess((1 << 22) + len(self.spawned) + 1, processProtocol, list(args))
-        process.environment = env
-        process.descriptors = {ours: os.dup(given) for ours, given in childFDs.items()}
+        pid = (1 << 22) + len(self.spawned) + 1
+        process = FakeProcess(pid, protocol, list(arguments), account)
         self.spawned.append(process)
-        processProtocol.makeConnection(process)
-        return process
+        protocol.makeConnection(process)  # type: ignore[arg-type]
 
 
 class HangingLogs(MemoryLogs):

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import STANDARD_PATH, HostEnvironment
 from rqd.frame.ladder import Grace
@@ -42,15 +43,16 @@ class Place:
         self.ledger = Ledger(Topology(cores), total=400)
         records = Records(str(self.state), str(self.temp))
         records.prepare()
+        self.clearing = Clearing(reactor=self.reactor, workers=self.workers)
         self.posted: list[tuple[str, bytes]] = []
         self.roster = Roster(ledger=self.ledger, post=lambda *what: self.posted.append(what))
         self.site = Site(
             reactor=self.reactor,
-            processes=self.reactor,
             terms=Terms(
                 shell="/bin/sh",
                 folder=str(self.temp),
                 umask=0o022,
+                descriptors=1024,
                 nice=False,
                 timestamps=True,
                 grace=Grace(timeout=30.0, interval=1.0, force=True),
@@ -60,10 +62,10 @@ class Place:
             environment=HostEnvironment("render042", STANDARD_PATH, {}),
             ledger=self.ledger,
             records=records,
-            clearing=Clearing(reactor=self.reactor, workers=self.workers),
+            berths=self.berths(None),
+            clearing=self.clearing,
             workers=self.workers,
             logs=self.logs,
-            groups=None,
             compose=composed,
             frames=self.roster.all,
             time=lambda: NOW + self.reactor.seconds(),
@@ -82,8 +84,21 @@ class Place:
         """Frames that come later get control groups, in a folder that looks like those."""
         tree = self.folder / "cgroup"
         tree.mkdir()
-        self.change(groups=CgroupTree(tree))
+        self.change(berths=self.berths(CgroupTree(tree)))
         return tree
+
+    def berths(self, groups: CgroupTree | None) -> Berths:
+        """Berths that are made when they are needed."""
+        berths = Berths(
+            str(self.state),
+            reactor=self.reactor,
+            spawner=self.reactor,
+            workers=self.workers,
+            clearing=self.clearing,
+            groups=groups,
+        )
+        berths.prepare()
+        return berths
 
     def frame(self, identity: Identity | None = None, **changes: Any) -> Frame:
         """A frame that was accepted and does not live yet."""
@@ -114,6 +129,10 @@ class Place:
     def process(self) -> FakeProcess:
         """The one that was started last."""
         return self.reactor.spawned[-1]
+
+    def started(self) -> int:
+        """How many frames were started."""
+        return sum(bool(process.orders) for process in self.reactor.spawned)
 
     def log(self, frame: Frame) -> MemoryLog:
         return self.logs.logs[frame.output.path]

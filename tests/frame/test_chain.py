@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.frame.chain import Chain, Surroundings, build, program, script
+from rqd.frame.chain import Surroundings, orders, program, script, supervisor
 from rqd.frame.environment import STANDARD_PATH
 from rqd.frame.users import Identity
 
 ARTIST = Identity(1001, 20, (20, 44))
 PLAIN = {"A": "1", "PATH": "/bin"}
+NAMES = st.from_regex(r"[A-Z_]{1,9}", fullmatch=True).map("X".__add__)
+#: What a request may hold: any text but NUL.
+TEXTS = st.binary(max_size=40).map(lambda text: os.fsdecode(text.replace(b"\0", b"")))
 
 
 def around(**changes: Any) -> Surroundings:
@@ -23,7 +29,7 @@ def around(**changes: Any) -> Surroundings:
         "shell": "/bin/bash",
         "folder": "/tmp",
         "umask": 0o022,
-        "cgroup": "",
+        "descriptors": 1024,
         "threads": (),
         "nice": False,
         "identity": None,
@@ -31,57 +37,82 @@ def around(**changes: Any) -> Surroundings:
     return Surroundings(**facts | changes)
 
 
-def built(environment: dict[str, str] = PLAIN, **changes: Any) -> Chain:
-    return build(around(**changes), "/tmp/f.sh", environment)
+def ordered(environment: dict[str, str] = PLAIN, **changes: Any) -> list[str]:
+    """The orders as a shell splits them."""
+    text = orders(around(**changes), "/tmp/f.sh", "/state/f.spool", environment)
+    return shlex.split(os.fsdecode(text), comments=False)
 
 
-def links(chain: Chain) -> list[str]:
-    """What the supervisor's child becomes: what follows the three facts that it is given."""
-    return chain.arguments[chain.arguments.index("openrqd") + 4 :]
+def command(words: list[str]) -> list[str]:
+    """What the waiting shell becomes."""
+    if "--" in words and words[words.index("--") - 1] == "set":
+        return words[words.index("--") + 1 : words.index("[")]
+    return words[len(words) - 1 - words[::-1].index("exec") + 1 : -1]
 
 
-class BuildTests(SynchronousTestCase):
-    """L{build}."""
+def exported(words: list[str]) -> dict[str, str]:
+    """What the waiting shell exports."""
+    pairs = []
+    for word in words[words.index("export") + 1 :]:
+        if word in ("set", "exec"):
+            break
+        pairs.append(word.split("=", 1))
+    return dict(pairs)
+
+
+class OrdersTests(SynchronousTestCase):
+    """L{orders}."""
 
     def test_plain(self) -> None:
-        """Without any wish the frame's shell is what the supervisor's child becomes at once."""
-        chain = built()
-        supervisor = chain.arguments[: chain.arguments.index("openrqd") - 1]
-        self.assertEqual(supervisor[-2:], [program("sh"), "-c"])
-        self.assertEqual(links(chain), ["/bin/bash", "/tmp/f.sh"])
-        self.assertEqual(chain.environment, PLAIN)
+        """Without any wish the frame's shell is what the waiting shell becomes at once."""
+        words = ordered()
+        self.assertEqual(command(words), ["/bin/bash", "/tmp/f.sh"])
+        self.assertEqual(exported(words), PLAIN)
 
     def test_given_facts(self) -> None:
-        """The supervisor gets umask, folder and control group as arguments, never as text."""
-        chain = built(folder="/tmp/$(reboot)", umask=0o7, cgroup="/sys/fs/cgroup/a b")
-        first = chain.arguments.index("openrqd") + 1
-        self.assertEqual(
-            chain.arguments[first : first + 3], ["0007", "/tmp/$(reboot)", "/sys/fs/cgroup/a b"]
-        )
+        """Umask, folder, limit and output are quoted: they can't become code."""
+        words = ordered(folder="/tmp/$(reboot)", umask=0o7, descriptors=77)
+        for name, value in (("umask", "0007"), ("cd", "/tmp/$(reboot)"), ("-n", "77")):
+            self.assertEqual(words[words.index(name) + 1], value)
+        self.assertIn("3>>/state/f.spool", words)
+
+    def test_one_command(self) -> None:
+        """All of it is one command, so that a part of it is none."""
+        text = orders(around(), "/tmp/f.sh", "/dev/null", PLAIN)
+        for length in range(0, len(text) - 3, 7):
+            ended = subprocess.run(
+                ["/bin/sh", "-c", ". /proc/self/fd/0; exit 9"],
+                input=text[:length],
+                capture_output=True,
+                check=False,
+            )
+            self.assertIn(ended.returncode, (2, 9))
+            self.assertNotIn(b"up", ended.stdout)
 
     def test_pinned(self) -> None:
         """A pinned frame is bound to its threads."""
-        self.assertEqual(links(built(threads=(0, 2, 5)))[:3], [program("taskset"), "-c", "0,2,5"])
+        pinned = command(ordered(threads=(0, 2, 5)))
+        self.assertEqual(pinned[:3], [program("taskset"), "-c", "0,2,5"])
 
     def test_nice(self) -> None:
         """On a desktop the frame gives way."""
-        self.assertEqual(links(built(nice=True))[0], program("nice"))
+        self.assertEqual(command(ordered(nice=True))[0], program("nice"))
 
     def test_identity(self) -> None:
         """A frame of a user becomes that user, with the groups of that user."""
         self.assertEqual(
-            links(built(identity=ARTIST))[:7],
+            command(ordered(identity=ARTIST))[:7],
             [program("setpriv"), "--reuid", "1001", "--regid", "20", "--groups", "20,44"],
         )
 
     def test_no_groups(self) -> None:
         """Who has no groups loses the agent's."""
-        became = links(built(identity=Identity(1001, 20, ())))
+        became = command(ordered(identity=Identity(1001, 20, ())))
         self.assertEqual(became[5], "--clear-groups")
 
     def test_order(self) -> None:
         """What needs the agent's rights comes before they are given up, the shell comes last."""
-        everything = links(built(threads=(1,), nice=True, identity=ARTIST))
+        everything = command(ordered(threads=(1,), nice=True, identity=ARTIST))
         places = [
             everything.index(program(name)) for name in ("taskset", "nice", "setpriv", "sh", "env")
         ]
@@ -90,64 +121,108 @@ class BuildTests(SynchronousTestCase):
 
     def test_environment_behind_setpriv(self) -> None:
         """A user's frame gets its environment behind setpriv: nothing before it ever sees it."""
-        chain = built({"LD_PRELOAD": "/evil.so", "A": "1"}, identity=ARTIST)
-        self.assertEqual(chain.environment, {"PATH": STANDARD_PATH})
-        became = links(chain)
+        words = ordered({"LD_PRELOAD": "/evil.so", "A": "1"}, identity=ARTIST)
+        self.assertEqual(exported(words), {"PATH": STANDARD_PATH})
+        became = command(words)
         self.assertLess(became.index(program("setpriv")), became.index("LD_PRELOAD=/evil.so"))
 
     def test_clean_links(self) -> None:
-        """Links that run before the frame is itself get no more than a search path."""
+        """Links that run before the frame is itself are not led astray."""
         for changes in ({"nice": True}, {"threads": (1,)}):
-            self.assertNotIn("LD_PRELOAD", built({"LD_PRELOAD": "x"}, **changes).environment)
+            words = ordered({"LD_PRELOAD": "x"}, **changes)
+            self.assertEqual(exported(words), {"PATH": STANDARD_PATH})
 
     def test_names_that_take_the_env_way(self) -> None:
-        """What the linker or the supervising shell would act on, or drop, is set by ``env``."""
+        """What the linker or the waiting shell would act on, or drop, is set by ``env``."""
         for name in ("LD_PRELOAD", "LD_x", "GLIBC_TUNABLES", "MALLOC_CHECK_", "IFS", "PWD", "ENV"):
-            self.assertIn(f"{name}=x", links(built({name: "x"})))
+            self.assertIn(f"{name}=x", command(ordered({name: "x"})))
         for name in ("a b", "a-b", "é", "1A", "BASH_FUNC_f%%", "a\n", "-i", "--chdir"):
-            self.assertIn(f"{name}=x", links(built({name: "x"})))
+            self.assertIn(f"{name}=x", command(ordered({name: "x"})))
 
     def test_names_of_bash(self) -> None:
         """The same holds for a host whose ``sh`` is bash."""
-        for name in ("SHELLOPTS", "BASHOPTS", "BASH_ENV", "POSIXLY_CORRECT"):
-            self.assertIn(f"{name}=x", links(built({name: "x"})))
+        for name in ("SHELLOPTS", "BASHOPTS", "BASH_ENV", "POSIXLY_CORRECT", "UID", "EUID"):
+            self.assertIn(f"{name}=x", command(ordered({name: "x"})))
 
     def test_plain_names(self) -> None:
         """Common names don't cost a link more."""
         names = ("A", "_a1", "CUE_THREADS", "USER", "HOME", "OLD", "shot", "A" * 500)
-        chain = built(dict.fromkeys(names, "$(reboot) '\"\n\\"))
-        self.assertEqual(links(chain), ["/bin/bash", "/tmp/f.sh"])
+        words = ordered(dict.fromkeys(names, "$(reboot) '\"\n\\"))
+        self.assertEqual(command(words), ["/bin/bash", "/tmp/f.sh"])
 
-    @given(
-        environment=st.dictionaries(st.text(min_size=1), st.text(), max_size=4),
-        folder=st.text(),
-        shell=st.text(),
-        user=st.booleans(),
-        threads=st.lists(st.integers(0, 99), max_size=3).map(tuple),
-    )
-    def test_no_text_is_code(
-        self,
-        environment: dict[str, str],
-        folder: str,
-        shell: str,
-        user: bool,
-        threads: tuple[int, ...],
-    ) -> None:
-        """Every script that a shell gets is one of ours, whatever the request holds."""
-        ours = {*built().arguments, *built(nice=True, identity=ARTIST).arguments}
-        identity = ARTIST if user else None
-        given = build(
-            around(folder=folder, shell=shell, identity=identity, threads=threads),
-            "/tmp/f.sh",
-            environment,
-        ).arguments
-        scripts = [
-            given[place + 2]
-            for place, argument in enumerate(given[:-2])
-            if argument == program("sh") and given[place + 1] == "-c"
-        ]
-        self.assertTrue(scripts)
-        self.assertEqual(set(scripts) - ours, set())
+    def test_no_environment(self) -> None:
+        """No environment at all is one, too."""
+        self.assertNotIn("export", ordered({}))
+
+
+class RunTests(SynchronousTestCase):
+    """L{supervisor} and L{orders} together, in real shells."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir()
+
+    def run_orders(
+        self, script_text: str, environment: Mapping[str, str], **changes: Any
+    ) -> tuple[bytes, bytes]:
+        """Carry out; what the chain said, and what the frame wrote."""
+        path, output = self.folder / "f.sh", self.folder / "out"
+        path.write_text(script_text)
+        output.unlink(missing_ok=True)
+        text = orders(around(**changes), str(path), str(output), environment)
+        ended = subprocess.run(
+            supervisor(""),
+            input=text,
+            env={},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        return ended.stdout, output.read_bytes() if output.exists() else b""
+
+    def test_account(self) -> None:
+        """The chain tells of its birth, its start and its end; the output goes elsewhere."""
+        said, written = self.run_orders("echo out; echo err >&2; exit 3\n", {"A": "1"})
+        self.assertRegex(said, rb"\Aborn \d+\nup\nexit 3\n\Z")
+        self.assertEqual(written, b"out\nerr\n")
+
+    def test_no_orders(self) -> None:
+        """Nothing is run without orders, and the account doesn't say that anything was."""
+        ended = subprocess.run(supervisor(""), input=b"", stdout=subprocess.PIPE, check=False)
+        self.assertRegex(ended.stdout, rb"\Aborn \d+\nexit 1\n\Z")
+        self.assertEqual(ended.returncode, 1)
+
+    def test_no_shell(self) -> None:
+        """A shell that isn't there is said so, and nothing is up."""
+        said, _ = self.run_orders("", {}, shell="/no/shell")
+        self.assertIn(b"/no/shell can't be executed\nexit 126\n", said)
+        self.assertNotIn(b"up", said)
+
+    def test_no_folder(self) -> None:
+        """Neither where the folder is missing."""
+        said, _ = self.run_orders("", {}, folder="/no/folder")
+        self.assertIn(b"/no/folder", said)
+        self.assertNotIn(b"up", said)
+
+    def test_descriptors(self) -> None:
+        """The frame may open as many files as it is given, and has none of the chain's."""
+        _, written = self.run_orders("ulimit -Sn; ls /proc/self/fd", {}, descriptors=123)
+        self.assertEqual(written, b"123\n0\n1\n2\n3\n")  # 3: for the listing
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.dictionaries(NAMES, TEXTS, max_size=4), TEXTS)
+    def test_any_text(self, environment: dict[str, str], name: str) -> None:
+        """Every byte of the environment and of the folder comes through, and none is code."""
+        folder = self.folder / f"x{name.replace('/', '')}"
+        folder.mkdir(exist_ok=True)
+        _, written = self.run_orders(
+            "pwd; /usr/bin/env -0\n", environment, folder=str(folder), shell="/bin/bash"
+        )
+        where, _, listed = written.partition(os.fsencode(folder) + b"\n")
+        self.assertEqual(where, b"")
+        pairs = (line.partition("=") for line in os.fsdecode(listed).split("\0") if line)
+        found = {name: value for name, _, value in pairs if name.startswith("X")}
+        self.assertEqual(found, environment)
 
 
 class EnvironmentTests(SynchronousTestCase):
@@ -155,7 +230,7 @@ class EnvironmentTests(SynchronousTestCase):
 
     def through(self, environment: dict[str, str]) -> dict[str, str]:
         """What a program behind the chain's C{env} finds."""
-        arguments = links(built(environment | {"a-b": "env way"}))
+        arguments = command(ordered(environment | {"a-b": "env way"}))
         self.assertEqual(arguments[-2:], ["/bin/bash", "/tmp/f.sh"])
         listed = subprocess.run(
             [*arguments[:-2], program("env"), "-0"], capture_output=True, check=True

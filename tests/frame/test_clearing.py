@@ -25,7 +25,7 @@ class ClearingTests(SynchronousTestCase):
     def over(self, name: str) -> FrameFiles:
         """The files of a frame that is over."""
         files = FrameFiles(f"{self.folder}/{name}", f"{self.folder}/{name}.sh")
-        for path in (files.record, files.chain, files.script):
+        for path in (files.record, files.spool, files.script):
             Path(path).touch()
         return files
 
@@ -50,8 +50,8 @@ class ClearingTests(SynchronousTestCase):
     def test_one_that_stays(self) -> None:
         """A file that can't be removed keeps no other frame's, and is said."""
         stuck = self.over("a")
-        os.unlink(stuck.chain)
-        os.mkdir(stuck.chain)
+        os.unlink(stuck.spool)
+        os.mkdir(stuck.spool)
         self.clearing.add(stuck)
         self.clearing.add(self.over("b"))
         self.clock.advance(PAUSE)

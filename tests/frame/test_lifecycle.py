@@ -75,30 +75,31 @@ class StartTests(LifeCase):
         self.assertIn(f"{self.frame.key}.record", self.place.left())
         self.assertIn(b"render me", self.place.log(self.frame).header)
         self.assertTrue(self.place.log(self.frame).started)
-        self.assertEqual(len(self.place.reactor.spawned), 1)
+        self.assertEqual(self.place.started(), 1)
 
     def test_what_is_started(self) -> None:
         """The chain runs the script of the frame, in its folder, with its environment."""
         self.begin(self.place.frame(environment={"MINE": "1"}, job_name="j", frame_name="f"))
-        arguments = self.place.process.arguments
-        self.assertEqual(Path(arguments[-1]).parent, self.place.temp)
-        self.assertIn(str(self.place.temp), arguments)
-        environment = self.place.process.environment
+        words = self.place.process.words
+        self.assertEqual(words[words.index("cd") + 1], str(self.place.temp))
+        script = words[words.index("--") + 2]
+        self.assertEqual(Path(script).parent, self.place.temp)
+        environment = self.place.process.exported
         self.assertEqual((environment["MINE"], environment["jobid"]), ("1", "j"))
         self.assertEqual(environment["logfile"], f"{self.place.folder}/j.f.rqlog")
 
     def test_pinned(self) -> None:
         """A frame that reserved physical cores is bound to all of their threads."""
         self.begin(self.place.frame(num_cores=200, environment={"CUE_THREADABLE": "1"}))
-        arguments = self.place.process.arguments
-        self.assertEqual(arguments[arguments.index(program("taskset")) + 2], "0,1,4,5")
+        words = self.place.process.words
+        self.assertEqual(words[words.index(program("taskset")) + 2], "0,1,4,5")
         self.assertIn("0,1,4,5", self.place.log(self.frame).header.decode())
 
     def test_user(self) -> None:
         """A frame of a user becomes that user, and its log belongs to that user."""
         me = Identity(os.geteuid(), os.getegid(), ())
         self.begin(self.place.frame(identity=me))
-        self.assertIn(program("setpriv"), self.place.process.arguments)
+        self.assertIn(program("setpriv"), self.place.process.words)
         owners = self.place.logs.owners
         self.assertEqual(owners[self.frame.output.path], (me.uid, me.gid))
 
@@ -106,28 +107,28 @@ class StartTests(LifeCase):
         """The frame writes to its spool, its chain to the chain file; the agent holds neither."""
         before = len(os.listdir("/proc/self/fd"))
         self.begin()
-        held_by_child = len(self.place.process.descriptors)
+        held_by_child = 1
         self.assertEqual(len(os.listdir("/proc/self/fd")), before + held_by_child)
-        self.place.process.write(b"hello")
+        self.place.process.print(b"hello")
         self.place.process.begin()
-        files = {path.suffix: path.read_bytes() for path in (self.place.state / "frames").iterdir()}
-        self.assertEqual(files[".spool"], b"hello")
-        self.assertIn(b"up\n", files[".chain"])
+        files = {path.suffix: path for path in self.place.state.glob("*/*")}
+        self.assertEqual(files[".spool"].read_bytes(), b"hello")
+        self.assertIn(b"up\n", files[".chain"].read_bytes())
 
     def test_log_folder_hangs(self) -> None:
         """With timestamps on the frame starts without its log after a while."""
         self.place = Place(self, HangingLogs())
         self.begin()
-        self.assertEqual(self.place.reactor.spawned, [])
+        self.assertEqual(self.place.started(), 0)
         self.place.reactor.advance(OPEN_PATIENCE)
-        self.assertEqual(len(self.place.reactor.spawned), 1)
+        self.assertEqual(self.place.started(), 1)
 
     def test_group(self) -> None:
         """Where there are control groups the frame has one, which goes with it."""
         tree = self.place.groups()
         self.begin()
-        self.assertEqual([p.name for p in tree.iterdir()], [self.frame.key])
-        self.assertIn(str(tree / self.frame.key), self.place.process.arguments)
+        (group,) = tree.iterdir()
+        self.assertEqual(self.place.process.arguments[-1], str(group))
         self.place.process.begin()
         self.place.process.end(0)
         self.place.turn()
@@ -150,14 +151,14 @@ class NotStartedTests(LifeCase):
         (self.place.state / "frames").rmdir()
         self.begin()
         self.failed("the state folder can't take the frame")
-        self.assertEqual(self.place.reactor.spawned, [])
+        self.assertEqual(self.place.started(), 0)
 
     def test_log_refused(self) -> None:
         """A log that can't be opened, in the words of the log."""
         self.place.logs.refusal = "folder belongs to uid 7"
         self.begin()
         self.failed("the log can't be opened: folder belongs to uid 7")
-        self.assertEqual(self.place.reactor.spawned, [])
+        self.assertEqual(self.place.started(), 0)
 
     def test_log_hangs(self) -> None:
         """A log that hangs where the frame would have to write to it."""
@@ -234,7 +235,7 @@ class EndTests(LifeCase):
         """A grandchild that still holds the output doesn't delay the report."""
         self.run_shell()
         self.members.alive = []
-        self.place.process.exit(0)
+        self.place.process.end(0)
         self.place.turn()
         self.assertEqual(self.report(), b"0/0 ")
 
@@ -387,7 +388,7 @@ class KillTests(LifeCase):
         self.place.workers.release("state")
         self.place.turn()
         self.assertEqual(self.report(), b"1/15 Job killed by artist")
-        self.assertEqual(self.place.reactor.spawned, [])
+        self.assertEqual(self.place.started(), 0)
 
     def test_while_log_opens(self) -> None:
         """So does one whose log hangs meanwhile; nothing of it stays open."""
@@ -399,7 +400,7 @@ class KillTests(LifeCase):
         logs.answer()
         self.place.turn()
         self.assertEqual(self.report(), b"1/15 Job killed by artist")
-        self.assertEqual(self.place.reactor.spawned, [])
+        self.assertEqual(self.place.started(), 0)
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
         self.assertIn("Job killed by artist", self.footer)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.output import OPEN_PATIENCE, Output
-from rqd.frame.records import Opened
 from rqd.logging.interfaces import LogUnavailable
 from tests.frame.fakes import HangingLogs
 from tests.frame.place import Place
@@ -112,15 +110,10 @@ class AlwaysTests:
 class SpooledTests(AlwaysTests, OutputCase):
     """L{Output} with timestamps: the frame writes to its spool."""
 
-    def test_descriptor(self) -> None:
-        """The frame gets the spool, which stays open."""
+    def test_target(self) -> None:
+        """The frame writes to its spool."""
         self.begin(MemoryLogs())
-        spool, other = os.pipe()
-        self.addCleanup(os.close, spool)
-        self.addCleanup(os.close, other)
-        with self.output.written_to(Opened(2, spool)) as got:
-            self.assertEqual(got, spool)
-        os.fstat(spool)
+        self.assertEqual(self.output.target, self.place.site.records.files("key").spool)
 
     def test_hangs(self) -> None:
         """A folder that hangs delays a start for a bounded time, and nothing but the log after."""
@@ -164,12 +157,10 @@ class DirectTests(AlwaysTests, OutputCase):
 
     timestamps = False
 
-    def test_descriptor(self) -> None:
-        """The frame gets what the log holds open for it, which is closed then."""
+    def test_target(self) -> None:
+        """The frame writes to what the log holds open for it."""
         self.begin(MemoryLogs())
-        with self.output.written_to(Opened(2, None)) as got:
-            self.assertTrue(os.path.samestat(os.fstat(got), os.stat(os.devnull)))
-        self.assertRaises(OSError, os.fstat, got)
+        self.assertEqual(self.output.target, self.log.target)
 
     def test_hangs(self) -> None:
         """A folder that hangs fails the start after a bounded time: the frame would hang, too."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from rqd.frame.records import FrameFiles, Opened, Records, new_key
+from rqd.frame.records import FrameFiles, Records, new_key
 from rqd.frame.users import Identity
 from rqd.system.reservations import Reservation
 from tests.report.facts import frame_spec
@@ -44,7 +44,7 @@ class KeyTests(SynchronousTestCase):
         self.assertRegex(key, r"\A[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
         self.assertLess(len(key), 128)
         files = Records("/state", "/scripts").files(key)
-        for path in (files.record, files.chain, files.spool, files.checkpoint):
+        for path in (files.record, files.spool, files.checkpoint):
             self.assertEqual(os.path.dirname(os.path.normpath(path)), "/state/frames")
             self.assertTrue(os.path.basename(path).startswith(f"{key}."))
         self.assertEqual(os.path.dirname(os.path.normpath(files.script)), "/scripts")
@@ -66,16 +66,15 @@ class FilesTests(SynchronousTestCase):
         *,
         identity: Identity | None = None,
         spooled: bool = True,
-    ) -> Opened:
-        opened = (files or self.files).create(
+    ) -> None:
+        (files or self.files).create(
             frame_spec(command="echo 'hi'\n"),
             RESERVATION,
+            "berth-7",
             shell="/bin/sh",
             identity=identity,
             spooled=spooled,
         )
-        self.addCleanup(opened.close)
-        return opened
 
     def left(self) -> list[Path]:
         """Whatever is on disk, the folders themselves left out."""
@@ -92,7 +91,7 @@ class FilesTests(SynchronousTestCase):
         self.create()
         self.files.write_report(b"r")
         self.assertEqual(mode(self.state / "frames"), 0o700)
-        for path in (self.files.record, self.files.chain, self.files.spool):
+        for path in (self.files.record, self.files.spool):
             self.assertEqual(mode(path), 0o600, path)
         self.assertEqual(mode(self.files.script), 0o500)
 
@@ -107,22 +106,9 @@ class FilesTests(SynchronousTestCase):
         held = {os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")}
         self.assertNotIn(self.files.script, held)
 
-    def test_descriptors(self) -> None:
-        """Spool and chain file are open to append, and are no business of a child's."""
-        opened = self.create()
-        assert opened.spool is not None
-        os.write(opened.spool, b"out")
-        os.write(opened.chain, b"born 1\n")
-        with open(self.files.spool, "r+b") as other:
-            other.write(b"OUT")
-        os.write(opened.spool, b"put")
-        self.assertEqual(Path(self.files.spool).read_bytes(), b"OUTput")
-        self.assertEqual(self.files.read_chain(), b"born 1\n")
-        self.assertFalse(os.get_inheritable(opened.spool) or os.get_inheritable(opened.chain))
-
     def test_no_spool(self) -> None:
         """A frame that writes to its log itself has no spool."""
-        self.assertIsNone(self.create(spooled=False).spool)
+        self.create(spooled=False)
         self.assertFalse(os.path.exists(self.files.spool))
 
     def test_record(self) -> None:
@@ -132,7 +118,7 @@ class FilesTests(SynchronousTestCase):
         self.assertEqual(asked["version"], 1)
         self.assertEqual(asked["spec"]["frame_id"], frame_spec().frame_id)
         self.assertEqual(asked["reservation"], {"points": 200, "threads": [0, 4], "gpus": ["1"]})
-        self.assertEqual(asked["script"], self.files.script)
+        self.assertEqual((asked["script"], asked["berth"]), (self.files.script, "berth-7"))
 
     def test_owner(self) -> None:
         """What the frame opens by itself belongs to its user, the rest does not."""
@@ -141,8 +127,7 @@ class FilesTests(SynchronousTestCase):
         self.create(identity=Identity(1234, 567, ()))
         for path in (self.files.script, self.files.spool):
             self.assertEqual((os.stat(path).st_uid, os.stat(path).st_gid), (1234, 567))
-        for path in (self.files.chain, self.files.record):
-            self.assertEqual(os.stat(path).st_uid, 0)
+        self.assertEqual(os.stat(self.files.record).st_uid, 0)
         self.assertEqual(mode(self.files.script), 0o500)
 
     def test_report(self) -> None:
@@ -168,10 +153,6 @@ class FilesTests(SynchronousTestCase):
         self.files.remove()
         self.files.remove()
         self.records.files("never-was").remove()
-
-    def test_no_chain(self) -> None:
-        """A chain that never came so far said nothing."""
-        self.assertEqual(self.files.read_chain(), b"")
 
     def test_script_folder_missing(self) -> None:
         """A start that can't write its script raises and leaves nothing."""

@@ -54,7 +54,43 @@ def tree(state: str) -> Path | None:
 def groups(state: str) -> list[str]:
     """The control groups of the frames of the agent whose state is there."""
     path = tree(state)
-    return [group.name for group in path.iterdir() if group.is_dir()] if path else []
+    if path is None:
+        return []
+    return [
+        group.name for group in path.iterdir() if group.is_dir() and not _waits_for_a_frame(group)
+    ]
+
+
+def frames(pid: int) -> list[int]:
+    """The children of an agent, zombies included, but for those that wait for a frame."""
+    return [child for child in children(pid) if not _is_waiting(child)]
+
+
+def _waits_for_a_frame(group: Path) -> bool:
+    """Whether the only thing in a group, or on its way into it, is a shell without orders."""
+    inside = {_command_line(pid) for pid in cgroups.members(group)}
+    if inside:
+        return all(line.endswith(b"\0%s\0" % os.fsencode(group)) for line in inside)
+    return any(
+        _command_line(int(pid)).endswith(b"\0%s\0" % os.fsencode(group))
+        for pid in filter(str.isdigit, os.listdir("/proc"))
+    )
+
+
+def _is_waiting(pid: int) -> bool:
+    """A supervisor waits while its child is still the shell that it was forked as."""
+    own = _command_line(pid)
+    try:
+        return bool(own) and [_command_line(child) for child in children(pid)] == [own]
+    except FileNotFoundError:
+        return False
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def kill(folder: str) -> None:
@@ -70,7 +106,7 @@ def remove_groups(state: str) -> bool:
     path = tree(state)
     if path is None:
         return True
-    for name in groups(state):
-        cgroups.kill(path / name)
-        cgroups.remove(path / name)
+    for group in filter(Path.is_dir, path.iterdir()):
+        cgroups.kill(group)
+        cgroups.remove(group)
     return cgroups.remove(path)

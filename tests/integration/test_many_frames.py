@@ -75,7 +75,7 @@ class ManyFrameTests(AgentCase):
         self.assertEqual(ends - wanted, Counter())
         self.assertEqual(wanted - ends, Counter())
         await until(lambda: descriptors(agent.pid) <= before)
-        await until(lambda: remains.children(agent.pid) == [])
+        await until(lambda: remains.frames(agent.pid) == [])
         self.assertEqual(len(os.listdir(agent.logs)), FRAMES + 1)
 
     @on_agent()

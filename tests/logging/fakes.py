@@ -53,9 +53,10 @@ class MemoryLog:
         for waiting in hanging:
             waiting.callback(None)
 
-    def take_output(self) -> int:
-        """As in ``IDirectLog``: a descriptor that leads nowhere."""
-        return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    @property
+    def target(self) -> str:
+        """As in ``IDirectLog``; leads nowhere."""
+        return os.devnull
 
     def start(self) -> None:
         """As in ``IFrameLog``."""

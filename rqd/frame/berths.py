@@ -1,0 +1,253 @@
+"""Places for frames, made ready before any frame is there.
+
+A berth is a chain file, a control group where there are any, and a supervisor whose child has moved
+into that group and waits for orders. Making one takes a few milliseconds, and the move some more
+(the kernel waits for an RCU grace period): all that is over before a launch.
+
+::
+
+    <snapshots_path>/berths/          0700
+        <name>.chain                  what the chain says of itself (rqd.frame.chain)
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from rqd.frame.chain import supervisor
+from rqd.frame.clearing import Clearing
+from rqd.frame.members import GroupMembers, IMembers, SessionMembers
+from rqd.frame.process import FrameProcess, spawn
+from rqd.frame.records import STATE
+from rqd.frame.spawning import Spawner
+from rqd.logging.interfaces import IWorkers
+from rqd.system.cgroups import CgroupTree, remove
+
+#: How many berths wait for frames. Each costs two small shells.
+READY = 2
+#: How many are made at once at most: the reactor starts them in one go, half a millisecond each.
+_AT_ONCE = 4
+#: Pauses before new ones are made, seconds: the frame that took one has the processor first, and
+#: while there is still one left, two are made together.
+_SOON, _LATER = 0.01, 1.0
+_NEW = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class NoBerth(Exception):
+    """None can be made; the text says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """What a supervisor is started in: made in a worker. Who has it closes ``account``."""
+
+    name: str
+    chain: str
+    account: int
+    group: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Berth:
+    """A supervisor that waits, with all that it has. ``chain`` is the path of its chain file."""
+
+    name: str
+    chain: str
+    group: Path | None
+    process: FrameProcess
+
+    def members(self) -> IMembers:
+        """The processes of the frame that runs here."""
+        if self.group is not None:
+            return GroupMembers(self.group, self.process.pid)
+        return SessionMembers(self.process.pid)
+
+    def read_chain(self) -> bytes:
+        """In a worker: what the chain said; nothing where it never came so far."""
+        try:
+            with open(self.chain, "rb") as chain:
+                return chain.read(64 << 10)
+        except FileNotFoundError:
+            return b""
+
+    def remove(self) -> None:
+        """In a worker: forget it; what is gone already is fine."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(self.chain)
+
+
+class Berths:
+    """Keeps a few ready, and makes more as they are taken."""
+
+    def __init__(
+        self,
+        state: str,
+        *,
+        reactor: IReactorTime,
+        spawner: Spawner,
+        workers: IWorkers,
+        clearing: Clearing,
+        groups: CgroupTree | None,
+    ) -> None:
+        self._folder = Path(state, "berths")
+        self._reactor = reactor
+        self._spawner = spawner
+        self._workers = workers
+        self._clearing = clearing
+        self._groups = groups
+        self._names = (f"{secrets.token_hex(6)}-{number:x}" for number in count())
+        self._ready: deque[Berth] = deque()
+        self._waiting: deque[Deferred[Berth]] = deque()
+        self._wanted_ready = 0
+        self._making = False
+        self._timer: IDelayedCall | None = None
+
+    def prepare(self) -> None:
+        """Make the folder; raises OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def start(self) -> None:
+        """Make the first ones."""
+        self._wanted_ready = READY
+        self._make()
+
+    def take(self) -> Deferred[Berth]:
+        """A berth, at once if one is ready; fails with NoBerth where none can be made."""
+        while self._ready:
+            berth = self._ready.popleft()
+            if berth.process.running:
+                self._make_soon()
+                return succeed(berth)
+            self._forget(berth)
+        waiting: Deferred[Berth] = Deferred()
+        self._waiting.append(waiting)
+        self._make()
+        return waiting
+
+    def discard(self, berth: Berth) -> Deferred[None]:
+        """Nothing will run in a berth that was taken; fires when its processes are gone."""
+        berth.process.dismiss()
+        return berth.process.exited.addCallback(lambda _: self._forget(berth))
+
+    def stop(self) -> Deferred[list[tuple[bool, None]]]:
+        """Make no more, and dismiss those that wait; fires when they are gone."""
+        self._wanted_ready = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        ready, self._ready = self._ready, deque()
+        return DeferredList([self.discard(berth) for berth in ready])
+
+    # -- making ----------------------------------------------------------------------------------
+
+    def _make_soon(self) -> None:
+        pause = _LATER if self._ready else _SOON
+        if self._timer is None:
+            self._timer = self._reactor.callLater(pause, self._make_now)
+        elif not self._ready:
+            self._timer.reset(pause)
+
+    def _make_now(self) -> None:
+        self._timer = None
+        self._make()
+
+    def _make(self) -> None:
+        """Make what is missing, some at a time."""
+        missing = len(self._waiting) + self._wanted_ready - len(self._ready)
+        if self._making or missing <= 0:
+            return
+        self._making = True
+        sites = self._workers.run_for(STATE, self._make_sites, min(missing, _AT_ONCE))
+        sites.addCallbacks(self._made_sites, self._no_sites)
+
+    def _made_sites(self, sites: Sequence[_Site]) -> None:
+        self._making = False
+        for site in sites:
+            try:
+                berth = self._open(site)
+            except OSError as problem:
+                self._made_none(NoBerth(f"the process can't be started: {problem}"))
+            else:
+                self._made(berth)
+        if self._waiting:
+            self._make()
+
+    def _no_sites(self, failure: Failure) -> None:
+        self._making = False
+        problem: BaseException = failure.value  # type: ignore[assignment]
+        if isinstance(problem, OSError):
+            problem = NoBerth(f"the state folder can't take the frame: {problem}")
+        self._made_none(problem)
+
+    def _made_none(self, problem: BaseException) -> None:
+        """Who waits is told; if nobody does, the next one who needs a berth finds out."""
+        waiting, self._waiting = self._waiting, deque()
+        for frame in waiting:
+            frame.errback(problem)
+
+    def _made(self, berth: Berth) -> None:
+        if self._waiting:
+            self._waiting.popleft().callback(berth)
+        elif self._wanted_ready:
+            self._ready.append(berth)
+        else:
+            self.discard(berth)
+
+    def _open(self, site: _Site) -> Berth:
+        group = site.group
+        try:
+            process = spawn(supervisor(str(group or "")), site.account, spawner=self._spawner)
+        except OSError:
+            os.unlink(site.chain)
+            if group is not None:
+                remove(group)
+            raise
+        finally:
+            os.close(site.account)
+        return Berth(site.name, site.chain, group, process)
+
+    def _make_sites(self, number: int) -> list[_Site]:
+        """In a worker: all of them or, with an OSError, none."""
+        sites: list[_Site] = []
+        try:
+            for name in islice(self._names, number):
+                sites.append(self._make_site(name))
+        except OSError:
+            for site in sites:
+                _undo(site)
+            raise
+        return sites
+
+    def _make_site(self, name: str) -> _Site:
+        chain = f"{self._folder}/{name}.chain"
+        account = os.open(chain, _NEW, 0o600)
+        try:
+            group = self._groups.create(name) if self._groups is not None else None
+        except OSError:
+            os.close(account)
+            os.unlink(chain)
+            raise
+        return _Site(name, chain, account, group)
+
+    def _forget(self, berth: Berth) -> None:
+        if berth.group is not None:
+            remove(berth.group)
+        self._clearing.add(berth)
+
+
+def _undo(site: _Site) -> None:
+    os.close(site.account)
+    os.unlink(site.chain)
+    if site.group is not None:
+        remove(site.group)
