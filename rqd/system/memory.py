@@ -1,4 +1,4 @@
-"""Memory and swap that the host has for frames, in KiB: ``meminfo`` and limits of control groups."""
+"""Memory and swap for frames, in KiB: what the machine has, within what control groups grant."""
 
 from __future__ import annotations
 

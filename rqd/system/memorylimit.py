@@ -7,7 +7,7 @@ so this, and not the machine's memory, is what can be offered.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 
 from rqd.system.enclosing import Enclosing
@@ -103,15 +103,18 @@ def _statistics(folder: str) -> dict[bytes, int]:
     found = {}
     for line in _read(folder, "memory.stat").splitlines():
         name, _, value = line.partition(b" ")
-        if value.isdigit():
+        if _BYTES.fullmatch(value):
             found[name] = int(value)
     return found
+
+
+_BYTES = re.compile(b"[0-9]{1,19}")
 
 
 def _number(folder: str, name: str) -> int | None:
     """Bytes; None for ``max``, and where there is no such file."""
     text = _read(folder, name).strip()
-    return int(text) if text.isdigit() else None
+    return int(text) if _BYTES.fullmatch(text) else None
 
 
 def _read(folder: str, name: str) -> bytes:
