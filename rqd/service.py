@@ -150,7 +150,9 @@ class Assembly:
         load_grpc()  # before any module that imports it by itself
         self._settings = settings
         self._reactor = reactor
-        self._name = report_name(settings.machine, SystemNames())
+        self._name = report_name(
+            settings.machine, SystemNames(listening_on=settings.grpc.rqd_interface)
+        )
         self._table = MountTable()
         self._workers = MountWorkers(reactor=reactor, table=self._table)
         self._wakeups = Wakeups(reactor=reactor)
@@ -173,7 +175,7 @@ class Assembly:
             "processors cores={cores} threads={threads} quota={quota}",
             cores=len(processors.counted.cores),
             threads=len(processors.counted.threads),
-            quota=processors.quota or "none",
+            quota=processors.quota,
         )
         self._ledger = ledger(machine, processors)
         in_worker = partial(self._workers.run, machine.temp_path)

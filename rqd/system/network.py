@@ -6,6 +6,8 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
     from rqd.config.settings import MachineSettings
 
 
@@ -26,7 +28,14 @@ class HostNames(Protocol):
 
 
 class SystemNames:
-    """The real ones."""
+    """The real ones.
+
+    ``listening_on`` is the interface setting: an address there is the only one to call, on a host
+    that may have several.
+    """
+
+    def __init__(self, *, listening_on: str = "all") -> None:
+        self._listening_on = _parsed(listening_on)
 
     def host_name(self) -> str:
         return socket.gethostname()
@@ -35,34 +44,46 @@ class SystemNames:
         return socket.getfqdn()
 
     def ipv4(self) -> str | None:
-        return _source(socket.AF_INET, "192.0.2.1")
+        return self._address(4, socket.AF_INET, "192.0.2.1")
 
     def ipv6(self) -> str | None:
-        return _source(socket.AF_INET6, "2001:db8::1")
+        return self._address(6, socket.AF_INET6, "2001:db8::1")
+
+    def _address(self, version: int, family: socket.AddressFamily, outside: str) -> str | None:
+        found = self._listening_on
+        if found is None or found.is_unspecified:
+            found = _parsed(_source(family, outside))
+        if found is None or found.version != version or found.is_loopback or found.is_link_local:
+            return None
+        return str(found)
 
 
 #: From Linux's ``in6.h``: not the address that a workstation changes every day for privacy.
 _IPV6_ADDR_PREFERENCES, _PREFER_SRC_PUBLIC = 72, 2
 
 
-def _source(family: socket.AddressFamily, outside: str) -> str | None:
-    """Where a packet to an address reserved for documentation would come from; none is sent."""
+def _source(family: socket.AddressFamily, outside: str) -> str:
+    """Where a packet to an address reserved for documentation would come from, if it could go.
+
+    None is sent.
+    """
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, _IPV6_ADDR_PREFERENCES, _PREFER_SRC_PUBLIC)
             probe.connect((outside, 9))
-            return _for_others(str(probe.getsockname()[0]))
+            return str(probe.getsockname()[0])
     except OSError:
-        return None
+        return ""
 
 
-def _for_others(address: str) -> str | None:
-    """The address, unless it is valid on this host or this link alone."""
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     from ipaddress import ip_address
 
-    found = ip_address(address)
-    return None if found.is_loopback or found.is_link_local or found.is_unspecified else address
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 def report_name(machine: MachineSettings, names: HostNames) -> str:

@@ -216,3 +216,23 @@ class NameTests(SynchronousTestCase):
                 found = ip_address(address)
                 self.assertEqual(found.version, version)
                 self.assertFalse(found.is_loopback or found.is_link_local)
+
+    def test_one_address_to_listen_on(self) -> None:
+        """A host of several addresses that listens on one of them is called by that."""
+        names = SystemNames(listening_on="10.1.2.3")
+        self.assertEqual((names.ipv4(), names.ipv6()), ("10.1.2.3", None))
+        names = SystemNames(listening_on="2001:db8::1")
+        self.assertEqual((names.ipv4(), names.ipv6()), (None, "2001:db8::1"))
+
+    def test_address_of_no_use(self) -> None:
+        """Nobody else can call an address of this host or of one link alone."""
+        for address in ("127.0.0.1", "169.254.0.1", "::1", "fe80::1"):
+            names = SystemNames(listening_on=address)
+            self.assertEqual((names.ipv4(), names.ipv6()), (None, None))
+
+    def test_all_addresses(self) -> None:
+        """A name or all addresses to listen on say nothing of which one leads out."""
+        found = SystemNames(listening_on="all")
+        for word in ("0.0.0.0", "::", "render042"):
+            names = SystemNames(listening_on=word)
+            self.assertEqual((names.ipv4(), names.ipv6()), (found.ipv4(), found.ipv6()))
