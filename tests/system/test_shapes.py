@@ -1,7 +1,8 @@
 """Real shapes of hosts: a ``cpuinfo`` each, and the table of what is offered and pinned there.
 
 The files in ``cpuinfo/`` were made up from the format's rules, with the fields that the kernel of
-each architecture prints; none was taken from a machine. In the tables ``0+4`` is a core of two threads, ``5`` a core of one.
+each architecture prints; none was taken from a machine. In the tables ``0+4`` is a core of
+two threads, ``5`` a core of one.
 """
 
 from __future__ import annotations
