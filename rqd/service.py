@@ -49,6 +49,8 @@ from rqd.report.cuebot import IReactorReports
 from rqd.report.messages import FrameFacts
 from rqd.system.cgroups import CgroupTree
 from rqd.system.condition import HostCondition
+from rqd.system.cpuquota import read_cpu_quota
+from rqd.system.enclosing import enclosing_groups
 from rqd.system.host import HostSampler
 from rqd.system.network import SystemNames, report_name
 from rqd.system.processes import ProcessReader
@@ -57,7 +59,7 @@ from rqd.system.sampler import Sampler
 from rqd.system.sampling import Sampling
 from rqd.system.shape import host_shape
 from rqd.system.tempstorage import TempStorage
-from rqd.system.topology import Topology, read_topology
+from rqd.system.usable import UsableProcessors, usable_processors
 from rqd.system.usage import FrameUsage
 
 
@@ -149,7 +151,9 @@ class Assembly:
         load_grpc()  # before any module that imports it by itself
         self._settings = settings
         self._reactor = reactor
-        self._name = report_name(settings.machine, SystemNames())
+        self._name = report_name(
+            settings.machine, SystemNames(listening_on=settings.grpc.rqd_interface)
+        )
         self._table = MountTable()
         self._workers = MountWorkers(reactor=reactor, table=self._table)
         self._wakeups = Wakeups(reactor=reactor)
@@ -163,11 +167,21 @@ class Assembly:
 
     def _assemble_host(self) -> None:
         machine = self._settings.machine
-        topology = read_topology(machine.cpuinfo_path)
-        self._ledger = ledger(machine, topology)
+        processors = usable_processors(
+            machine.cpuinfo_path,
+            affinity=os.sched_getaffinity(0),
+            quota=read_cpu_quota(enclosing_groups("cpu")),
+        )
+        self.log.info(
+            "processors cores={cores} threads={threads} quota={quota}",
+            cores=len(processors.counted.cores),
+            threads=len(processors.counted.threads),
+            quota=processors.quota,
+        )
+        self._ledger = ledger(machine, processors)
         in_worker = partial(self._workers.run, machine.temp_path)
         self._temp = TempStorage(machine.temp_path, in_worker=in_worker)
-        self._host = HostSampler(machine, topology, name=self._name, temp_storage=self._temp)
+        self._host = HostSampler(machine, processors, name=self._name, temp_storage=self._temp)
         self._sampler = Sampler(ProcessReader())
         self._sampling = Sampling(
             reactor=self._reactor,
@@ -337,13 +351,9 @@ def facts_of(frame: Frame) -> FrameFacts:
     return FrameFacts(frame.spec, frame.started_at, frame.usage, frame.last_output)
 
 
-def ledger(machine: MachineSettings, topology: Topology) -> Ledger:
-    """Offer the whole host, but pin frames only to processors that this process may use.
-
-    The two differ in a cpuset, or where the host is described by fake files.
-    """
-    within_reach = topology.within(os.sched_getaffinity(0))
-    return Ledger(within_reach, total=host_shape(machine, topology).total_points)
+def ledger(machine: MachineSettings, processors: UsableProcessors) -> Ledger:
+    """Offer what is reported, and pin frames to processors that this process may use."""
+    return Ledger(processors.pinnable, total=host_shape(machine, processors).total_points)
 
 
 def measure(sampler: Sampler, running: Mapping[str, IMembers]) -> Mapping[str, FrameUsage]:

@@ -17,9 +17,9 @@ from rqd.config.settings import (
     Settings,
 )
 from rqd.refusals import Unavailable
-from rqd.system.topology import read_topology
-
-PROCESSOR = "processor : {0}\nphysical id : 0\ncore id : {0}\nsiblings : 64\ncpu cores : 64\n\n"
+from rqd.system.reservations import Ledger
+from rqd.system.topology import Core, Topology
+from rqd.system.usable import UsableProcessors
 
 
 class AgentTests(SynchronousTestCase):
@@ -66,24 +66,22 @@ class AgentTests(SynchronousTestCase):
 class LedgerTests(SynchronousTestCase):
     """Which cores frames get."""
 
+    def ledger(self, counted: list[Core], pinnable: list[Core]) -> Ledger:
+        processors = UsableProcessors(Topology(tuple(counted)), Topology(tuple(pinnable)))
+        return service.ledger(MachineSettings(), processors)
+
     def test_processors_out_of_reach(self) -> None:
-        """The whole host is offered, and frames are pinned only to what this process may use."""
-        own = os.sched_getaffinity(0)
-        path = self.mktemp()
-        with open(path, "w") as cpuinfo:
-            cpuinfo.writelines(PROCESSOR.format(number) for number in range(max(own) + 1, 2000))
-        ledger = service.ledger(MachineSettings(), read_topology(path))
-        self.assertEqual(ledger.counts().total, (2000 - max(own) - 1) * 100)
+        """What is counted is offered, and a frame that can't be pinned runs unpinned."""
+        ledger = self.ledger([Core(0, n, (n,)) for n in range(8)], [])
+        self.assertEqual(ledger.counts().total, 800)
         self.assertEqual(ledger.reserve("frame", 100, pin=True).threads, ())
 
     def test_processors_within_reach(self) -> None:
-        """What it may use is what frames are pinned to."""
-        own = os.sched_getaffinity(0)
-        path = self.mktemp()
-        with open(path, "w") as cpuinfo:
-            cpuinfo.writelines(map(PROCESSOR.format, own))
-        ledger = service.ledger(MachineSettings(), read_topology(path))
-        self.assertEqual(ledger.reserve("frame", 100 * len(own), pin=True).threads, tuple(own))
+        """What may be used is what frames are pinned to."""
+        cores = [Core(0, 0, (0, 2)), Core(0, 1, (1, 3))]
+        ledger = self.ledger(cores, cores[1:])
+        self.assertEqual(ledger.counts().total, 200)
+        self.assertEqual(ledger.reserve("frame", 100, pin=True).threads, (1, 3))
 
 
 class TranslationTests(SynchronousTestCase):

@@ -94,6 +94,7 @@ class MachineSettings:
     )
     frame_complete_send_timeout: float = _duration(30.0, "deadline of one completion report")
     use_ip_as_hostname: bool = key(False, values.boolean, "report the IP address as the name")
+    use_ipv6_as_hostname: bool = key(False, values.boolean, "report the IPv6 address as the name")
     use_fqdn: bool = key(False, values.boolean, "report the fully qualified name")
     facility: str = key("cloud", values.text, "facility that the host belongs to")
     custom_tags: tuple[str, ...] = list_key((), values.text, "tags beside those found")

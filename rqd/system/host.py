@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rqd.system.boottime import read_boot_time
+from rqd.system.enclosing import enclosing_groups
 from rqd.system.load import read_load
 from rqd.system.memory import read_memory
+from rqd.system.memorylimit import read_bounds
 from rqd.system.osrelease import read_os_name
 from rqd.system.shape import host_shape
 from rqd.system.swapout import SwapoutRate
 from rqd.system.tempstorage import TempStorage
-from rqd.system.topology import Topology
+from rqd.system.usable import UsableProcessors
 
 if TYPE_CHECKING:
     from rqd.config.settings import MachineSettings
@@ -55,7 +57,7 @@ class HostSampler:
     def __init__(
         self,
         machine: MachineSettings,
-        topology: Topology,
+        processors: UsableProcessors,
         *,
         name: str,
         temp_storage: TempStorage,
@@ -66,8 +68,9 @@ class HostSampler:
         self._name = name
         self._temp_storage = temp_storage
         self._proc_root = proc_root
-        self._shape = host_shape(machine, topology)
-        self._threads_per_core = topology.threads_per_core
+        self._shape = host_shape(machine, processors)
+        self._threads_per_core = processors.counted.threads_per_core
+        self._groups = enclosing_groups("memory", proc_root=proc_root)
         self._os = machine.override_real_values.os or read_os_name(machine.distro_release_path)
         self._tags = host_tags(machine)
         self._swapout = SwapoutRate(os.path.join(proc_root, "vmstat"), monotonic=monotonic)
@@ -76,7 +79,9 @@ class HostSampler:
         """The host now; raises ``OSError`` or ``ValueError`` if a file is not what it should be."""
         machine = self._machine
         memory = read_memory(
-            self._proc_root, override_total=machine.override_real_values.memory_size
+            self._proc_root,
+            override_total=machine.override_real_values.memory_size,
+            bounds=read_bounds(self._groups),
         )
         self._temp_storage.refresh()
         space = self._temp_storage.space
@@ -107,5 +112,14 @@ class HostSampler:
 
 def host_tags(machine: MachineSettings) -> tuple[str, ...]:
     """``desktop`` for a workstation, then the custom tags, each once."""
-    desktop = ("desktop",) if machine.override_real_values.workstation_mode else ()
+    desktop = ("desktop",) if _is_workstation(machine) else ()
     return tuple(dict.fromkeys((*desktop, *machine.custom_tags)))
+
+
+def _is_workstation(machine: MachineSettings) -> bool:
+    """As the settings say; where they don't, a host that yields to its user (NIMBY) is one.
+
+    Nothing is guessed from what is installed: render nodes have display managers, too.
+    """
+    override = machine.override_real_values.workstation_mode
+    return machine.nimby_mode if override is None else override

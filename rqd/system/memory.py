@@ -1,10 +1,12 @@
-"""The host's memory and swap, in KiB, from ``meminfo``."""
+"""Memory and swap for frames, in KiB: what the machine has, within what control groups grant."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from rqd.system.memorylimit import UNBOUND, Bound, Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +19,28 @@ class MemorySample:
     free_swap: int
 
 
-def read_memory(proc_root: str, *, override_total: int | None = None) -> MemorySample:
-    """Sample ``<proc_root>/meminfo``; ``override_total`` is in bytes.
+def read_memory(
+    proc_root: str, *, override_total: int | None = None, bounds: Bounds = UNBOUND
+) -> MemorySample:
+    """Sample ``<proc_root>/meminfo``; raises ``OSError``, or ``ValueError`` if it tells no size.
 
-    An override changes the size, not what is used: free is what the overridden size leaves.
-    So a workstation can keep some memory back, and a developer's machine can pose as a big
-    one, and in both used + free = total.
+    In a container the total is the tightest limit, and free is the least that the machine and
+    each limited group have left.
+
+    ``override_total``, in bytes, changes the size, not what is used: free is what the overridden
+    size leaves. So a workstation can keep some memory back, and a developer's machine can pose as
+    a big one, and in both used + free = total.
     """
-    with open(os.path.join(proc_root, "meminfo"), "rb") as meminfo:
-        sample = _sample(parse_meminfo(meminfo.read()))
-    if override_total is None:
-        return sample
-    total = override_total // 1024
-    free = max(0, total - (sample.total - sample.free))
-    return MemorySample(total, free, sample.total_swap, sample.free_swap)
+    path = os.path.join(proc_root, "meminfo")
+    with open(path, "rb") as meminfo:
+        numbers = parse_meminfo(meminfo.read())
+    if b"MemTotal" not in numbers:
+        raise ValueError(f"{path} has no MemTotal")
+    memory = _tightest(_machine_memory(numbers), bounds.memory)
+    swap = _tightest(_machine_swap(numbers), bounds.swap)
+    if override_total is not None:
+        memory = _resized(memory, override_total // 1024)
+    return MemorySample(memory.total, memory.free, swap.total, swap.free)
 
 
 def parse_meminfo(text: bytes) -> dict[bytes, int]:
@@ -44,14 +54,25 @@ def parse_meminfo(text: bytes) -> dict[bytes, int]:
     return numbers
 
 
-def _sample(numbers: Mapping[bytes, int]) -> MemorySample:
+def _tightest(machine: Bound, groups: Sequence[Bound]) -> Bound:
+    """A limit above what the machine has is none, for what is left, too."""
+    binding = [machine, *(bound for bound in groups if bound.total < machine.total)]
+    total = min(bound.total for bound in binding)
+    return Bound(total, min(total, *(bound.free for bound in binding)))
+
+
+def _resized(memory: Bound, total: int) -> Bound:
+    return Bound(total, max(0, total - (memory.total - memory.free)))
+
+
+def _machine_memory(numbers: Mapping[bytes, int]) -> Bound:
     total = numbers[b"MemTotal"]
-    return MemorySample(
-        total=total,
-        free=max(0, min(total, _available(numbers))),
-        total_swap=numbers.get(b"SwapTotal", 0),
-        free_swap=numbers.get(b"SwapFree", 0),
-    )
+    return Bound(total, max(0, min(total, _available(numbers))))
+
+
+def _machine_swap(numbers: Mapping[bytes, int]) -> Bound:
+    total = numbers.get(b"SwapTotal", 0)
+    return Bound(total, min(total, numbers.get(b"SwapFree", 0)))
 
 
 def _available(numbers: Mapping[bytes, int]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rqd.system.topology import Topology
+from rqd.system.usable import UsableProcessors
 
 if TYPE_CHECKING:
     from rqd.config.settings import MachineSettings
@@ -25,7 +25,7 @@ class HostShape:
         return self.num_procs * self.cores_per_proc
 
 
-def host_shape(machine: MachineSettings, topology: Topology) -> HostShape:
+def host_shape(machine: MachineSettings, processors: UsableProcessors) -> HostShape:
     """The shape to report.
 
     ``override_real_values.cores`` is the cores of the whole host, ``.procs`` the sockets
@@ -34,7 +34,18 @@ def host_shape(machine: MachineSettings, topology: Topology) -> HostShape:
     What does not divide is lost (10 cores on 3 sockets are 999 points), because points
     that do not exist must never be offered.
     """
-    override = machine.override_real_values
-    cores = override.cores or len(topology.cores)
-    sockets = override.procs or max(1, topology.sockets)
-    return HostShape(sockets, cores * machine.core_multiplier // sockets)
+    sockets = machine.override_real_values.procs or max(1, processors.counted.sockets)
+    return HostShape(sockets, _points(machine, processors) // sockets)
+
+
+def _points(machine: MachineSettings, processors: UsableProcessors) -> int:
+    """Points of all cores. A quota of processor time buys as many cores, if there are as many.
+
+    So ``docker run --cpus 4`` is four cores, whether or not they have hyper-threads: a frame on
+    one core that is busy all the time needs the time of one processor.
+    """
+    override = machine.override_real_values.cores
+    points = (override or len(processors.counted.cores)) * machine.core_multiplier
+    if override or processors.quota is None:
+        return points
+    return min(points, processors.quota * machine.core_multiplier // 100)

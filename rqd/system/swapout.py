@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 _SHORTEST_INTERVAL = 1.0
 """Seconds. A rate over less is noise; reports on demand may follow each other closely."""
+
+
+_PAGES_OUT = re.compile(rb"pswpout ([0-9]{1,20})\s")
 
 
 class SwapoutRate:
@@ -33,6 +37,6 @@ def _pages_out(vmstat_path: str) -> int:
     """Pages swapped out since boot; 0 from a kernel that does not swap."""
     with open(vmstat_path, "rb") as vmstat:
         for line in vmstat:
-            if line.startswith(b"pswpout "):
-                return int(line.split()[1])
+            if found := _PAGES_OUT.match(line):
+                return int(found[1])
     return 0

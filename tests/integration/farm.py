@@ -61,10 +61,10 @@ class FakeCuebot:
     ``startups``, ``statuses`` and ``completions`` hold what was answered OK, in that order;
     ``attempts`` every report that arrived, as (kind, report), also those refused or left hanging.
     Use ``wait_for`` to wait, and ``addCleanup(cuebot.stop)``. A Cuebot that comes back is another
-    one with the same ``port``.
+    one with the same ``port``. An ``address`` of IPv6 is in brackets.
     """
 
-    def __init__(self, reactor: Any, *, port: int = 0) -> None:
+    def __init__(self, reactor: Any, *, port: int = 0, address: str = "127.0.0.1") -> None:
         self._reactor = reactor
         self.startups: list[report_pb2.BootReport] = []
         self.statuses: list[report_pb2.HostReport] = []
@@ -79,8 +79,8 @@ class FakeCuebot:
         self._threads = ThreadPoolExecutor(64)
         self._server = grpc.server(self._threads, options=[("grpc.so_reuseport", 0)])
         report_pb2_grpc.add_RqdReportInterfaceServicer_to_server(_Servicer(self), self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
-        self.endpoint = f"127.0.0.1:{self.port}"
+        self.port = self._server.add_insecure_port(f"{address}:{port}")
+        self.endpoint = f"{address}:{self.port}"
         self._server.start()
 
     def script(self, kind: str, *behaviours: Behaviour) -> None:

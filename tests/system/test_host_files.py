@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -22,6 +26,13 @@ class LoadTests(SynchronousTestCase):
         path = FakeProc(self.mktemp()).write("loadavg", "12.57 3.00 2.00 5/1234 99\n")
         self.assertEqual(read_load(path, threads_per_core=1), 1257)
         self.assertEqual(read_load(path, threads_per_core=2), 628)
+
+    def test_no_load(self) -> None:
+        """A file that tells no load is refused by name."""
+        for text in ("", "\n", "x 1 2", "nan 1 2", "inf 1 2", "-1 1 2"):
+            path = FakeProc(self.mktemp()).write("loadavg", text)
+            problem = self.assertRaises(ValueError, read_load, path, threads_per_core=1)
+            self.assertIn(path, str(problem), text)
 
 
 class SwapoutTests(SynchronousTestCase):
@@ -110,13 +121,36 @@ class OsNameTests(SynchronousTestCase):
         self.assertEqual(read_os_name(self.mktemp()), "unknown")
 
 
+class ForeignTextTests(SynchronousTestCase):
+    """Files that no kernel and no distribution wrote."""
+
+    @settings(deadline=None)
+    @given(st.binary(max_size=100))
+    def test_any_text(self, text: bytes) -> None:
+        """They are read, or refused by name: no other error, which nobody would expect."""
+        proc = FakeProc(self.mktemp())
+        path = proc.write("file", text)
+        self.assertTrue(read_os_name(path))
+        proc.write("vmstat", b"pswpout " + text)
+        self.assertEqual(SwapoutRate(proc.root + "/vmstat", monotonic=lambda: 0.0).sample(), 0)
+        for read in (lambda: read_load(path, threads_per_core=1), lambda: read_boot_time(path)):
+            try:
+                self.assertGreaterEqual(read(), 0)
+            except ValueError as problem:
+                self.assertIn(path, str(problem))
+
+
 class FakeNames:
     """A host with the names and the address that a test gives it."""
 
     def __init__(
-        self, host: str = "r7", full: str = "r7.farm.example", address: str | None = "10.0.0.7"
+        self,
+        host: str = "r7",
+        full: str = "r7.farm.example",
+        ipv4: str | None = "10.0.0.7",
+        ipv6: str | None = "2001:db8::7",
     ) -> None:
-        self._host, self._full, self._address = host, full, address
+        self._host, self._full, self._ipv4, self._ipv6 = host, full, ipv4, ipv6
 
     def host_name(self) -> str:
         """As given."""
@@ -126,9 +160,13 @@ class FakeNames:
         """As given."""
         return self._full
 
-    def address(self) -> str | None:
+    def ipv4(self) -> str | None:
         """As given."""
-        return self._address
+        return self._ipv4
+
+    def ipv6(self) -> str | None:
+        """As given."""
+        return self._ipv6
 
 
 class NameTests(SynchronousTestCase):
@@ -142,16 +180,24 @@ class NameTests(SynchronousTestCase):
         """An overridden name comes before all else."""
         machine = MachineSettings(
             use_ip_as_hostname=True,
+            use_ipv6_as_hostname=True,
             use_fqdn=True,
             override_real_values=OverrideRealValues(hostname="other.example"),
         )
         self.assertEqual(report_name(machine, FakeNames()), "other.example")
 
     def test_address(self) -> None:
-        """The address where it is asked for; the name if there is none."""
+        """The address where it is asked for, of version 4 if there is one; else the short name."""
         machine = MachineSettings(use_ip_as_hostname=True, use_fqdn=True)
         self.assertEqual(report_name(machine, FakeNames()), "10.0.0.7")
-        self.assertEqual(report_name(machine, FakeNames(address=None)), "r7")
+        self.assertEqual(report_name(machine, FakeNames(ipv4=None)), "2001:db8::7")
+        self.assertEqual(report_name(machine, FakeNames("r7.x", ipv4=None, ipv6=None)), "r7")
+
+    def test_address_of_version_6(self) -> None:
+        """Asked for version 6, it is that, without brackets; else the short name."""
+        machine = MachineSettings(use_ip_as_hostname=True, use_ipv6_as_hostname=True)
+        self.assertEqual(report_name(machine, FakeNames()), "2001:db8::7")
+        self.assertEqual(report_name(machine, FakeNames("r7.x", ipv6=None)), "r7")
 
     def test_full(self) -> None:
         """The full name where it is asked for, unless the resolver knows none."""
@@ -165,5 +211,28 @@ class NameTests(SynchronousTestCase):
         names = SystemNames()
         self.assertTrue(names.host_name())
         self.assertTrue(names.full_name())
-        address = names.address()
-        self.assertTrue(address is None or "." in address or ":" in address)
+        for address, version in ((names.ipv4(), 4), (names.ipv6(), 6)):
+            if address is not None:
+                found = ip_address(address)
+                self.assertEqual(found.version, version)
+                self.assertFalse(found.is_loopback or found.is_link_local)
+
+    def test_one_address_to_listen_on(self) -> None:
+        """A host of several addresses that listens on one of them is called by that."""
+        names = SystemNames(listening_on="10.1.2.3")
+        self.assertEqual((names.ipv4(), names.ipv6()), ("10.1.2.3", None))
+        names = SystemNames(listening_on="2001:db8::1")
+        self.assertEqual((names.ipv4(), names.ipv6()), (None, "2001:db8::1"))
+
+    def test_address_of_no_use(self) -> None:
+        """Nobody else can call an address of this host or of one link alone."""
+        for address in ("127.0.0.1", "169.254.0.1", "::1", "fe80::1"):
+            names = SystemNames(listening_on=address)
+            self.assertEqual((names.ipv4(), names.ipv6()), (None, None))
+
+    def test_all_addresses(self) -> None:
+        """A name or all addresses to listen on say nothing of which one leads out."""
+        found = SystemNames(listening_on="all")
+        for word in ("0.0.0.0", "::", "render042"):
+            names = SystemNames(listening_on=word)
+            self.assertEqual((names.ipv4(), names.ipv6()), (found.ipv4(), found.ipv6()))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.system.memory import MemorySample, read_memory
+from rqd.system.memory import MemorySample, parse_meminfo, read_memory
 from tests.system.fake_proc import FakeProc
 
 MODERN = """MemTotal:       1000000 kB
@@ -53,6 +55,22 @@ class ReadMemoryTests(SynchronousTestCase):
         """Free is never below nothing nor above the total."""
         self.assertEqual(self.read("MemTotal: 10 kB\nMemAvailable: 20 kB\n").free, 10)
         self.assertEqual(self.read("MemTotal: 10 kB\nShmem: 20 kB\n").free, 0)
+
+    def test_no_size(self) -> None:
+        """A file that tells no size is refused by name."""
+        self.assertIn(self.proc.root, str(self.assertRaises(ValueError, self.read, "x\n")))
+
+    @settings(deadline=None)
+    @given(st.binary(max_size=300))
+    def test_any_text(self, text: bytes) -> None:
+        """Whatever follows the size, free is within total."""
+        found = parse_meminfo(b"MemTotal: 10 kB\n" + text)
+        self.assertTrue(all(number >= 0 for number in found.values()))
+        path = FakeProc(self.mktemp())
+        path.write("meminfo", b"MemTotal: 10 kB\n" + text)
+        sample = read_memory(path.root)
+        self.assertTrue(0 <= sample.free <= sample.total)
+        self.assertTrue(0 <= sample.free_swap <= sample.total_swap)
 
     def test_override(self) -> None:
         """Another size leaves free what is not used, and at least nothing."""

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.config.settings import MachineSettings, OverrideRealValues
 from rqd.system.shape import HostShape, host_shape
 from rqd.system.topology import Topology, parse_cpuinfo
+from rqd.system.usable import UsableProcessors
 from tests.system.fake_proc import cpuinfo
 
 TWO_BY_FOUR = parse_cpuinfo(cpuinfo([[2] * 4, [2] * 4]))
@@ -20,13 +21,14 @@ def shape(
     cores: int | None = None,
     procs: int | None = None,
     core_multiplier: int = 100,
+    quota: int | None = None,
 ) -> HostShape:
     """The shape of a host with these settings."""
     machine = MachineSettings(
         core_multiplier=core_multiplier,
         override_real_values=OverrideRealValues(cores=cores, procs=procs),
     )
-    return host_shape(machine, topology)
+    return host_shape(machine, UsableProcessors(topology, topology, quota))
 
 
 class HostShapeTests(SynchronousTestCase):
@@ -51,6 +53,17 @@ class HostShapeTests(SynchronousTestCase):
     def test_uneven(self) -> None:
         """Sockets that differ are reported by their mean, which loses no point."""
         self.assertEqual(shape(parse_cpuinfo(cpuinfo([[1] * 4, [1] * 3]))), HostShape(2, 350))
+
+    def test_quota(self) -> None:
+        """A quota of processor time caps the cores, and is worth the points of as many."""
+        self.assertEqual(shape(quota=350), HostShape(2, 175))
+        self.assertEqual(shape(quota=1600), HostShape(2, 400))
+        self.assertEqual(shape(quota=200, core_multiplier=150), HostShape(2, 150))
+
+    def test_override_over_quota(self) -> None:
+        """Cores that are overridden are offered, whatever the quota."""
+        self.assertEqual(shape(cores=64, quota=100), HostShape(2, 3200))
+        self.assertEqual(shape(procs=1, quota=100), HostShape(1, 100))
 
     def test_no_core_at_all(self) -> None:
         """A topology that was narrowed to nothing offers nothing."""

@@ -84,6 +84,34 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(topology.sockets, len(layout))
 
 
+#: Lines of a ``cpuinfo`` and what could stand in their place.
+LINES = st.builds(
+    "{}\t: {}".format,
+    st.sampled_from(
+        ["processor", "physical id", "core id", "siblings", "cpu cores", "apicid", "Processor", ""]
+    ),
+    st.one_of(st.integers(-2, 9), st.text(max_size=3), st.sampled_from(["²", "٣", "9" * 5000])),
+)
+
+
+class ForeignTextTests(SynchronousTestCase):
+    """Texts that no kernel wrote."""
+
+    @settings(deadline=None)
+    @given(st.one_of(st.text(), st.lists(LINES).map("\n".join)))
+    def test_any_text(self, text: str) -> None:
+        """Any text is a topology, in which each processor is in one core."""
+        cores = parse_cpuinfo(text).cores
+        threads = [thread for core in cores for thread in core.threads]
+        self.assertEqual(len(threads), len(set(threads)))
+        self.assertTrue(all(core.threads for core in cores))
+
+    def test_same_processor_twice(self) -> None:
+        """A processor that is listed twice is one; what is said last counts."""
+        text = processor(0, physical_id=0, core_id=1) + processor(0, physical_id=1, core_id=2)
+        self.assertEqual(parse_cpuinfo(text).cores, (Core(1, 2, (0,)),))
+
+
 class MultiplierTests(SynchronousTestCase):
     """``threads_per_core`` is that of most cores."""
 
@@ -113,10 +141,24 @@ class MultiplierTests(SynchronousTestCase):
 class WithinTests(SynchronousTestCase):
     """A topology narrowed to what may be used."""
 
-    def test_whole_cores_only(self) -> None:
-        """A core of which one thread is not to be had is left out."""
-        topology = parse_cpuinfo(cpuinfo([[2, 2, 2]])).within({0, 1, 2, 3, 5})
-        self.assertEqual([core.threads for core in topology.cores], [(0, 3), (2, 5)])
+    def test_threads_that_are_lent(self) -> None:
+        """A core keeps the threads that may be used, and goes with the last of them."""
+        topology = parse_cpuinfo(cpuinfo([[2, 2, 2]])).within({0, 3, 5, 99})
+        self.assertEqual([core.threads for core in topology.cores], [(0, 3), (5,)])
+        self.assertEqual(topology.threads, {0, 3, 5})
+
+    @settings(deadline=None, max_examples=60)
+    @given(
+        st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=9), min_size=1, max_size=4),
+        st.sets(st.integers(0, 150)),
+    )
+    def test_any_cpuset(self, layout: list[list[int]], cpuset: set[int]) -> None:
+        """Whatever may be used of whatever there is: just that is left, in no core twice."""
+        whole = parse_cpuinfo(cpuinfo(layout))
+        left = whole.within(cpuset)
+        self.assertEqual(left.threads, whole.threads & cpuset)
+        self.assertEqual(sum(len(core.threads) for core in left.cores), len(left.threads))
+        self.assertTrue(all(core.threads for core in left.cores))
 
 
 class ReadTests(SynchronousTestCase):
