@@ -104,9 +104,10 @@ def _processes(nvml: Any, device: Any, total: int) -> dict[int, int]:
 def _listed(nvml: Any, name: str, device: Any) -> list[Any]:
     """One list of processes, asked of older drivers (before 510) in the older way.
 
-    Empty where this device, or this user, gets none: the device works all the same.
+    Empty where this device, or this user, gets none: the device works all the same. (The
+    binding's own choice of a version ends in an error that is none of NVML's.)
     """
-    for function in (name, f"{name}_v2"):
+    for function in (f"{name}_v3", f"{name}_v2"):
         try:
             found: list[Any] = getattr(nvml, function)(device)
             return found
