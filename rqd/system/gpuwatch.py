@@ -103,7 +103,7 @@ class GpuWatch:
         looks = [Deferred.fromCoroutine(self._look_at(index)) for index in range(count)]
         readings = await gatherResults(looks)
         samples = [each for each in readings if isinstance(each, GpuSample)]
-        self._known |= {sample.gpu.uuid: sample.gpu for sample in samples}
+        self._remember(samples)
         self._settle(samples, self._what_is_wrong(readings))
 
     async def _look_at(self, index: int) -> GpuSample | str:
@@ -121,6 +121,18 @@ class GpuWatch:
                 await self._ask(COUNTER, self._driver.reset)
             except GpuTrouble as problem:
                 self.log.debug("GPU driver can't be let go: {reason}", reason=problem)
+
+    def _remember(self, samples: Sequence[GpuSample]) -> None:
+        for sample in samples:
+            uuid, index = sample.gpu.uuid, sample.gpu.index
+            if uuid not in self._known:
+                self.log.info(
+                    "GPU found uuid={uuid} index={index} memory={kib} KiB",
+                    uuid=uuid,
+                    index=index,
+                    kib=sample.total,
+                )
+            self._known[uuid] = sample.gpu
 
     # -- what was seen -------------------------------------------------------------------------
 

@@ -55,8 +55,8 @@ class Ledger:
     Locks here are those of points, which Cuebot asks for; they hold for every frame. A NIMBY
     lock is none of them and leaves every count alone: whoever launches asks for it before
     anything is reserved, so a frame that ignores it finds the points that are idle. (Cuebot
-    takes a host whose points are all locked for locked by hand, and would then neither show
-    that it is its user's nor lift the lock when the user has gone.)
+    knows of it by ``nimby_locked`` alone. Points that are all locked are a lock by hand there,
+    which nobody lifts when the user has gone.)
     """
 
     def __init__(self, topology: Topology, *, total: int) -> None:
