@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +32,29 @@ MEMORY = "nvmlDeviceGetMemoryInfo"
 Steps = Callable[[Any, Agent, World], Any]
 
 
+def with_standin(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Skip a test, before its agent is started, where the stand-in can't be had."""
+
+    @wraps(run)
+    def checked(case: AgentCase) -> Any:
+        nvml_standin.needed()
+        return run(case)
+
+    return checked
+
+
 def with_gpus(decorator: Any = on_agent, **settings: dict[str, Any]) -> Callable[[Steps], Any]:
     """Run a test on an agent of two GPUs, of 2 and 4 GiB, with 1 and 4 GiB free."""
 
     def decorate(test: Steps) -> Any:
+        @wraps(test)
         async def steps(case: AgentCase, agent: Agent) -> None:
             world = World(Path(agent.folder, "gpus"))
             world.device("GPU-a", 2048, 1024)
             world.device("GPU-b", 4096, 4096)
             await test(case, agent, world)
 
-        steps.__name__, steps.__doc__ = test.__name__, test.__doc__
-        run = decorator(_BUILD, **settings)(steps)
-
-        def checked(case: AgentCase) -> Any:
-            nvml_standin.needed()
-            return run(case)
-
-        checked.__name__, checked.__doc__ = test.__name__, test.__doc__
-        return checked
+        return with_standin(decorator(_BUILD, **settings)(steps))
 
     return decorate
 
@@ -220,10 +225,10 @@ class GpuTests(AgentCase):
         world.heal(MEMORY)
         await until(lambda: agent.report().host.num_gpus == 2)
 
+    @with_standin
     @on_agent(_BUILD + "echo 'hang nvmlInitWithFlags -1 3600' >> $folder/gpus\n")
     async def test_hung_from_the_start(self, agent: Agent) -> None:
         """A driver that hangs keeps the agent neither from its work nor from its end, in order."""
-        nvml_standin.needed()
         (boot,) = agent.cuebot.startups
         self.assertEqual(boot.host.num_gpus, 0)
         await self.logged(agent, b"the GPU driver did not answer within 10 s")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.system.gpus import GpuTrouble
+from rqd.system import nvml
+from rqd.system.gpus import GpuTrouble, NoDriver
 from rqd.system.nvml import NvmlDriver
 from tests import nvml_standin
 from tests.system.gpu_contract import GpuDriverContract
@@ -16,7 +17,7 @@ from tests.system.gpu_contract import GpuDriverContract
 COMPUTE = "nvmlDeviceGetComputeRunningProcesses_v3"
 GRAPHICS = "nvmlDeviceGetGraphicsRunningProcesses_v3"
 NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, GPU_IS_LOST = 3, 4, 13, 15
-#: What the driver says where it doesn't know, in MiB: all bits of the field are set.
+#: What the driver says where it doesn't know: all bits of the field are set.
 NOT_AVAILABLE = (1 << 64) - 1
 
 
@@ -70,6 +71,18 @@ class NvmlTests(GpuDriverContract, SynchronousTestCase):
         self.world.fail("nvmlDeviceGetUUID", 0, 777)
         problem = self.assertRaises(GpuTrouble, self.driver.read, 0)
         self.assertIn("an error that the stand-in made up", str(problem))
+
+    def test_no_library(self) -> None:
+        """Without a driver's library there is nothing to look for."""
+        self.patch(nvml, "LIBRARY", "libno-such-library.so.1")
+        problem = self.assertRaises(NoDriver, self.driver.find)
+        self.assertIn("libno-such-library.so.1 can't be loaded", str(problem))
+
+    def test_no_binding(self) -> None:
+        """A driver that nothing can read says what to install."""
+        self.patch(nvml, "BINDING", "no_such_binding")
+        problem = self.assertRaises(NoDriver, self.driver.find)
+        self.assertIn("nvidia-ml-py", str(problem))
 
     def test_no_driver_loaded(self) -> None:
         """The library without the kernel's part is trouble, which may pass."""
