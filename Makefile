@@ -30,8 +30,7 @@ UNIT := $(addprefix tests.,$(UNIT)) $(patsubst tests/%.py,tests.%,$(wildcard tes
 
 DEBIAN_PACKAGES := python3-venv python3-twisted python3-grpcio python3-protobuf python3-psutil \
 	python3-yaml python3-voluptuous python3-hypothesis python3-fuse fuse strace \
-	protobuf-compiler protobuf-compiler-grpc
-BENCH_PACKAGES := gcc libc6-dev
+	protobuf-compiler protobuf-compiler-grpc gcc libc6-dev
 
 .PHONY: help
 help:
@@ -47,9 +46,9 @@ setup: packages $(INSTALLED)
 .PHONY: packages
 packages:
 	@command -v dpkg-query >/dev/null || { echo "no Debian here: no packages installed"; exit 0; }
-	present=$$(dpkg-query -W -f='$${Package} $${db:Status-Status}\n' $(DEBIAN_PACKAGES) $(EXTRA_PACKAGES) \
+	present=$$(dpkg-query -W -f='$${Package} $${db:Status-Status}\n' $(DEBIAN_PACKAGES) \
 		2>/dev/null | sed -n 's/ installed$$//p' || true)
-	missing=$$(comm -23 <(printf '%s\n' $(DEBIAN_PACKAGES) $(EXTRA_PACKAGES) | sort) <(sort <<<"$$present"))
+	missing=$$(comm -23 <(printf '%s\n' $(DEBIAN_PACKAGES) | sort) <(sort <<<"$$present"))
 	if [ -z "$$missing" ]; then exit 0; fi
 	if [ "$$(id -u)" != 0 ]; then echo "not root, so please install:" $$missing; exit 0; fi
 	echo "installing Debian's packages:" $$missing
@@ -121,7 +120,6 @@ demo: setup
 	@$(VENV)/bin/python sandbox/demo
 
 .PHONY: bench
-bench: EXTRA_PACKAGES := $(BENCH_PACKAGES)
 bench: setup
 	@$(VENV)/bin/python -m benchmarks
 

@@ -12,11 +12,12 @@ import gc
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorCore, IReactorFDSet
 from twisted.logger import globalLogPublisher
 
@@ -51,8 +52,12 @@ from rqd.system.cgroups import CgroupTree
 from rqd.system.condition import HostCondition
 from rqd.system.cpuquota import read_cpu_quota
 from rqd.system.enclosing import enclosing_groups
+from rqd.system.gpus import by_index, by_uuid
+from rqd.system.gpuusage import GpuUsage
+from rqd.system.gpuwatch import GpuWatch
 from rqd.system.host import HostSampler
 from rqd.system.network import SystemNames, report_name
+from rqd.system.nvml import NvmlDriver
 from rqd.system.processes import ProcessReader
 from rqd.system.reservations import Ledger
 from rqd.system.sampler import Sampler
@@ -75,6 +80,8 @@ DISK_PATIENCE = 5.0
 NAMES_PATIENCE = 5.0
 #: How long the startup report waits for the size of the temp storage, seconds.
 TEMP_PATIENCE = 2.0
+#: How long it waits for GPUs, seconds: Cuebot learns of them from that report only.
+GPU_PATIENCE = 10.0
 #: How long a call may take; Cuebot's own deadline is 10 s.
 CALL_DEADLINE = 10.0
 
@@ -182,6 +189,14 @@ class Assembly:
         in_worker = partial(self._workers.run, machine.temp_path)
         self._temp = TempStorage(machine.temp_path, in_worker=in_worker)
         self._host = HostSampler(machine, processors, name=self._name, temp_storage=self._temp)
+        self._gpus = GpuWatch(
+            NvmlDriver(),
+            reactor=self._reactor,
+            run_for=self._workers.run_for,
+            interval=machine.monitor_interval,
+            offer=self._ledger.offer_gpus,
+        )
+        self._gpu_usage = GpuUsage()
         self._sampler = Sampler(ProcessReader())
         self._sampling = Sampling(
             reactor=self._reactor,
@@ -198,6 +213,7 @@ class Assembly:
             clock=self._reactor,
             sample=self._host.sample,
             condition=lambda: self._condition,
+            gpus=lambda: self._gpus.totals,
             counts=self._ledger.counts,
             frames=lambda: map(facts_of, self._roster.all()),
         )
@@ -232,7 +248,9 @@ class Assembly:
         self._site = Site(
             reactor=self._reactor,
             terms=terms(self._settings, umask, raise_descriptor_limit()),
-            environment=frame_surroundings(self._settings, self._name),
+            environment=frame_surroundings(
+                self._settings, self._name, lambda: self._gpus.totals.free
+            ),
             ledger=self._ledger,
             records=self._records,
             berths=self._berths,
@@ -275,14 +293,27 @@ class Assembly:
         self._berths.prepare()
         self._server.startService()
         measured = self._temp.start()
+        looked = self._gpus.start()
         self._sampling.start()
         self._berths.start()
-        self._reactor.callWhenRunning(self._announce, measured)
+        self._reactor.callWhenRunning(self._announce, measured, looked)
 
-    def _announce(self, measured: Deferred[None]) -> None:
-        """Wait a moment for the size of the temp storage: without it Cuebot sends us to repair."""
-        within(measured, TEMP_PATIENCE, reactor=self._reactor).addBoth(
-            lambda _: self._sending.start()
+    def _announce(self, measured: Deferred[None], looked: Deferred[None]) -> None:
+        """Wait a moment for the size of the temp storage: without it Cuebot sends us to repair.
+
+        And for the GPUs, where there is a driver.
+        """
+        waits = [
+            within(measured, TEMP_PATIENCE, reactor=self._reactor),
+            within(looked, GPU_PATIENCE, reactor=self._reactor).addErrback(self._gpus_are_late),
+        ]
+        DeferredList(waits, consumeErrors=True).addCallback(lambda _: self._sending.start())
+
+    def _gpus_are_late(self, _: object) -> None:
+        self.log.warn(
+            "the GPU driver did not answer within {seconds:.0f} s: Cuebot is told of no GPUs, or"
+            " too few, until the agent is started anew",
+            seconds=GPU_PATIENCE,
         )
 
     async def stop(self) -> None:
@@ -292,6 +323,7 @@ class Assembly:
         await self._server.stopService()
         await self._sending.stop()
         self._sampling.stop()
+        self._gpus.stop()
         self._roster.leave()
         await self._berths.stop()
         self._clearing.flush()
@@ -307,7 +339,7 @@ class Assembly:
         return self._workers.run_for("sampling", measure, self._sampler, self._roster.running())
 
     def _sampled(self, usages: Mapping[str, FrameUsage]) -> None:
-        self._roster.sampled(usages)
+        self._roster.sampled(self._gpu_usage.add(usages, self._gpus.by_pid))
 
     def _settled(self, key: str) -> None:
         self._roster.settled(key)
@@ -384,15 +416,22 @@ def terms(settings: Settings, umask: int, descriptors: int) -> Terms:
     )
 
 
-def frame_surroundings(settings: Settings, name: str) -> HostEnvironment:
+def frame_surroundings(
+    settings: Settings, name: str, free_gpu_memory: Callable[[], int]
+) -> HostEnvironment:
     """What every frame's environment has of this host."""
     runner = settings.runner
-    return host_environment(
+    environment = host_environment(
         name,
         os.environ,
         use_path=runner.use_host_path_env_var,
         use_all=runner.use_all_host_env_vars,
         names=runner.host_env_vars,
+    )
+    return replace(
+        environment,
+        free_gpu_memory=free_gpu_memory,
+        gpu_name={"index": by_index, "uuid": by_uuid}[runner.gpu_names],
     )
 
 

@@ -17,6 +17,7 @@ from rqd.config.settings import (
     Settings,
 )
 from rqd.refusals import Unavailable
+from rqd.system.gpus import Gpu
 from rqd.system.reservations import Ledger
 from rqd.system.topology import Core, Topology
 from rqd.system.usable import UsableProcessors
@@ -103,11 +104,21 @@ class TranslationTests(SynchronousTestCase):
         """Of the agent's own environment frames get what the settings name, and nothing else."""
         self.patch(os, "environ", {"HOME": "/root", "FARM": "north", "PATH": "/nowhere"})
         settings = Settings(runner=RunnerSettings(host_env_vars=("FARM",)))
-        found = service.frame_surroundings(settings, "render01")
+        found = service.frame_surroundings(settings, "render01", lambda: 7)
         self.assertEqual((found.name, dict(found.copied)), ("render01", {"FARM": "north"}))
         self.assertNotIn("/nowhere", found.path)
+        self.assertEqual(found.free_gpu_memory(), 7)
         settings = replace(settings, runner=RunnerSettings(use_host_path_env_var=True))
-        self.assertEqual(service.frame_surroundings(settings, "render01").path, "/nowhere")
+        found = service.frame_surroundings(settings, "render01", lambda: 7)
+        self.assertEqual(found.path, "/nowhere")
+
+    def test_gpu_names(self) -> None:
+        """GPUs are named to CUDA by their index, or by UUID where the settings say so."""
+        gpu = Gpu("GPU-a", 3)
+        for names, told in (("index", "3"), ("uuid", "GPU-a")):
+            settings = Settings(runner=RunnerSettings(gpu_names=names))
+            found = service.frame_surroundings(settings, "render01", int)
+            self.assertEqual(found.gpu_name(gpu), told)
 
     def test_tree_name(self) -> None:
         """Agents with state folders of their own share no control groups; spelling is no matter."""

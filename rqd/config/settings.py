@@ -179,6 +179,9 @@ class RunnerSettings:
     host_env_vars: tuple[str, ...] = list_key(
         (), values.variable_name, "variables that frames get from the agent's environment"
     )
+    gpu_names: str = key(
+        "index", values.one_of("index", "uuid"), "how CUDA_VISIBLE_DEVICES names a frame's GPUs"
+    )
     desktop_mode: bool = key(False, values.boolean, "run frames with a lower priority (nice)")
     run_as_user: bool = key(False, values.boolean, "run each frame as its own user")
     temp_path: str = path_key("$TMPDIR", "working folder of frames")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rqd.frame.spec import FrameSpec
+from rqd.system.gpus import Gpu, by_index
 from rqd.system.reservations import Reservation
 
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -16,13 +17,15 @@ class HostEnvironment:
     """What of the host goes into every frame's environment.
 
     ``path`` is the frame's search path before the request's is appended; ``copied`` are the host's
-    variables that the configuration lets through; ``free_gpu_memory`` is in KiB.
+    variables that the configuration lets through; ``free_gpu_memory`` is that of this moment, in
+    KiB; ``gpu_name`` is what CUDA is to call a GPU.
     """
 
     name: str
     path: str
     copied: Mapping[str, str]
-    free_gpu_memory: int = 0
+    free_gpu_memory: Callable[[], int] = lambda: 0
+    gpu_name: Callable[[Gpu], str] = by_index
 
 
 def host_environment(
@@ -62,23 +65,37 @@ def frame_environment(
         "minspace": "200",
         "CUE3": "True",
         "SP_NOMYCSHRC": "1",
-        "CUE_GPU_MEMORY": str(host.free_gpu_memory),
+        "CUE_GPU_MEMORY": str(host.free_gpu_memory()),
         **{name: value for name, value in spec.environment.items() if name != "PATH"},
     }
     if asked := spec.environment.get("PATH"):
         env["PATH"] = f"{host.path}:{asked}"
-    return env | _reserved(spec, reservation)
+    return env | _reserved(spec, reservation) | _gpus(host, reservation)
 
 
 def _reserved(spec: FrameSpec, reservation: Reservation) -> dict[str, str]:
-    """What the frame is told of the cores and GPUs that are its own."""
+    """What the frame is told of the cores that are its own."""
     env = {}
     if threads := len(reservation.threads):
         env["CUE_THREADS"] = str(max(_number(spec.environment.get("CUE_THREADS")), threads))
         env["CUE_HT"] = str(threads > reservation.points // 100)
-    if reservation.gpus:
-        env["CUE_GPU_CORES"] = env["CUDA_VISIBLE_DEVICES"] = ",".join(reservation.gpus)
     return env
+
+
+def _gpus(host: HostEnvironment, reservation: Reservation) -> dict[str, str]:
+    """The GPUs that are the frame's own.
+
+    CUDA by itself numbers the fastest first. Told so, it numbers as the driver does: else an index
+    names another device on a host with several models.
+    """
+    gpus = reservation.gpus
+    if not gpus:
+        return {}
+    return {
+        "CUE_GPU_CORES": ",".join(map(by_index, gpus)),
+        "CUDA_VISIBLE_DEVICES": ",".join(map(host.gpu_name, gpus)),
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    }
 
 
 def _number(text: str | None) -> int:

@@ -84,7 +84,9 @@ class Roster:
             raise Unavailable(self._closed)
         self._refuse_known(spec.frame_id)
         key = new_key(spec.frame_id)
-        reservation = self._ledger.reserve(key, spec.num_cores, pin=spec.threadable)
+        reservation = self._ledger.reserve(
+            key, spec.num_cores, pin=spec.threadable, gpus=spec.num_gpus
+        )
         frame = Frame(spec, key, reservation, identity, site)
         self._frames[spec.frame_id] = frame
         background(self._live(frame, site), self.log, f"frame_id={spec.frame_id}")

@@ -49,6 +49,7 @@ def footer_of(
             end_time=end.ended_at,
             run_time=end.run_time,
             max_rss=usage.max_rss,
+            max_used_gpu_memory=usage.max_gpu,
             kill_message=end.reason,
             remarks=remarks,
             processes=_processes(usage),

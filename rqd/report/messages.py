@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rqd.frame.exits import COULD_NOT_START
 from rqd.proto import report_pb2
+from rqd.system.gpus import NO_GPUS, GpuTotals
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class FrameFacts:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def render_host(sample: HostSample, condition: HostCondition) -> report_pb2.RenderHost:
+def render_host(
+    sample: HostSample, condition: HostCondition, gpus: GpuTotals = NO_GPUS
+) -> report_pb2.RenderHost:
     return report_pb2.RenderHost(
         name=_text(sample.name),
         facility=_text(sample.facility),
@@ -54,6 +57,9 @@ def render_host(sample: HostSample, condition: HostCondition) -> report_pb2.Rend
         boot_time=_int32(sample.boot_time),
         tags=map(_text, sample.tags),
         attributes=_texts(sample.attributes),
+        num_gpus=_int32(gpus.count),
+        free_gpu_mem=_int64(gpus.free),
+        total_gpu_mem=_int64(gpus.total),
     )
 
 
@@ -86,6 +92,9 @@ def running_frame(frame: FrameFacts) -> report_pb2.RunningFrameInfo:
         max_vsize=_int64(usage.max_vsize),
         used_swap_memory=_int64(usage.swap),
         llu_time=_int64(frame.last_output),
+        num_gpus=_int32(spec.num_gpus),
+        used_gpu_memory=_int64(usage.gpu),
+        max_used_gpu_memory=_int64(usage.max_gpu),
         attributes=_frame_attributes(frame),
         children=_children(usage.processes),
     )

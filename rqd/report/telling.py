@@ -12,6 +12,7 @@ from rqd.proto import report_pb2
 from rqd.report import messages
 from rqd.report.messages import FrameFacts
 from rqd.system.condition import HostCondition
+from rqd.system.gpus import GpuTotals
 from rqd.system.host import HostSample
 from rqd.system.reservations import CoreCounts
 
@@ -31,12 +32,14 @@ class Telling:
         clock: IReactorTime,
         sample: Callable[[], HostSample],
         condition: Callable[[], HostCondition],
+        gpus: Callable[[], GpuTotals],
         counts: Callable[[], CoreCounts],
         frames: Callable[[], Iterable[FrameFacts]],
     ) -> None:
         self._clock = clock
         self._sample = sample
         self._condition = condition
+        self._gpus = gpus
         self._counts = counts
         self._frames = frames
         self._host = report_pb2.RenderHost()
@@ -60,6 +63,6 @@ class Telling:
         return messages.completion(self._host, frame, end).SerializeToString()
 
     def _newest_host(self) -> report_pb2.RenderHost:
-        self._host = messages.render_host(self._sample(), self._condition())
+        self._host = messages.render_host(self._sample(), self._condition(), self._gpus())
         self._host_at = self._clock.seconds()
         return self._host

@@ -22,6 +22,9 @@ class FrameUsage:
     pcpu: float = 0.0
     """Cores in use."""
     processes: tuple[ProcessSample, ...] = ()
+    gpu: int = 0
+    """Memory on GPUs; it and its maximum are added by ``rqd.system.gpuusage``."""
+    max_gpu: int = 0
 
 
 EMPTY_USAGE = FrameUsage()

@@ -104,7 +104,9 @@ class Place:
         """A frame that was accepted and does not live yet."""
         spec = frame_spec(**{"log_dir": str(self.folder)} | changes)
         key = new_key(spec.frame_id)
-        reservation = self.ledger.reserve(key, spec.num_cores, pin=spec.threadable)
+        reservation = self.ledger.reserve(
+            key, spec.num_cores, pin=spec.threadable, gpus=spec.num_gpus
+        )
         return Frame(spec, key, reservation, identity, self.site)
 
     def launch(self, **changes: Any) -> Frame:

@@ -14,11 +14,13 @@ from rqd.frame.environment import (
     frame_environment,
     host_environment,
 )
+from rqd.system.gpus import Gpu, by_uuid
 from rqd.system.reservations import Reservation
 from tests.report.facts import frame_spec
 
 HOST = HostEnvironment("render042", STANDARD_PATH, {})
 UNPINNED = Reservation(100)
+GPUS = Reservation(100, (), (Gpu("GPU-a", 0), Gpu("GPU-c", 2)))
 
 
 def environment(
@@ -75,7 +77,7 @@ class FrameEnvironmentTests(SynchronousTestCase):
 
     def test_gpu_memory(self) -> None:
         """The free GPU memory of the host is told in KiB."""
-        host = HostEnvironment("h", STANDARD_PATH, {}, free_gpu_memory=2048)
+        host = HostEnvironment("h", STANDARD_PATH, {}, free_gpu_memory=lambda: 2048)
         self.assertEqual(environment(host=host)["CUE_GPU_MEMORY"], "2048")
 
     def test_copied(self) -> None:
@@ -110,9 +112,27 @@ class FrameEnvironmentTests(SynchronousTestCase):
         self.assertGreaterEqual(int(env["CUE_THREADS"]), 2)
 
     def test_gpus(self) -> None:
-        """Reserved GPUs are named for Cuebot's tools and for CUDA."""
-        env = environment(reservation=Reservation(100, (), ("0", "2")))
+        """Reserved GPUs are named for OpenCue's tools and for CUDA, which is to count alike."""
+        env = environment(reservation=GPUS)
         self.assertEqual((env["CUE_GPU_CORES"], env["CUDA_VISIBLE_DEVICES"]), ("0,2", "0,2"))
+        self.assertEqual(env["CUDA_DEVICE_ORDER"], "PCI_BUS_ID")
+
+    def test_gpus_by_uuid(self) -> None:
+        """CUDA can be told UUIDs; OpenCue's tools get numbers all the same."""
+        host = HostEnvironment("h", STANDARD_PATH, {}, gpu_name=by_uuid)
+        env = environment(host=host, reservation=GPUS)
+        self.assertEqual(
+            (env["CUE_GPU_CORES"], env["CUDA_VISIBLE_DEVICES"]), ("0,2", "GPU-a,GPU-c")
+        )
+
+    def test_reserved_gpus_win(self) -> None:
+        """A request can't widen what was reserved for it."""
+        env = environment(
+            {"CUDA_VISIBLE_DEVICES": "7", "CUE_GPU_CORES": "7", "CUDA_DEVICE_ORDER": "x"},
+            reservation=GPUS,
+        )
+        self.assertEqual((env["CUE_GPU_CORES"], env["CUDA_VISIBLE_DEVICES"]), ("0,2", "0,2"))
+        self.assertEqual(env["CUDA_DEVICE_ORDER"], "PCI_BUS_ID")
 
     def test_no_gpus(self) -> None:
         """Without GPUs there is nothing to hide from the request."""

@@ -220,6 +220,13 @@ class EndTests(LifeCase):
         self.assertRegex(self.footer, r"exitStatus\s+0\n")
         self.assertRegex(self.footer, r"runTime\s+12\n")
 
+    def test_gpu_memory(self) -> None:
+        """The footer tells the most that the frame used of GPUs' memory, in KiB."""
+        self.run_shell()
+        self.frame.sampled(FrameUsage(gpu=10, max_gpu=4096))
+        self.end(0)
+        self.assertRegex(self.footer, r"maxUsedGpuMemory\s+4096\n")
+
     def test_status(self) -> None:
         """A failure keeps its status; 200 is just 200."""
         for status in (1, 3, 200, 255):

@@ -16,6 +16,7 @@ from rqd.refusals import (
     UnknownFrame,
     WrongState,
 )
+from rqd.system.gpus import Gpu
 from rqd.system.usage import FrameUsage
 from tests.frame.fakes import FakeMembers, composed
 from tests.frame.place import Place
@@ -87,6 +88,16 @@ class LaunchTests(RosterCase):
         self.assertIn("200 core points wanted", self.refused(NotEnough, num_cores=200))
         self.end()
         self.launch(num_cores=200)
+
+    def test_gpus(self) -> None:
+        """A frame has the GPUs that it asked for to itself, until it ends."""
+        gpus = [Gpu("GPU-a", 0), Gpu("GPU-b", 1)]
+        self.place.ledger.offer_gpus(gpus)
+        frame = self.launch("a", num_gpus=2)
+        self.assertEqual(list(frame.reservation.gpus), gpus)
+        self.assertIn("1 GPU wanted, 0 free", self.refused(NotEnough, num_gpus=1))
+        self.end()
+        self.launch(num_gpus=1)
 
     def test_closed(self) -> None:
         """A closed roster takes nobody, and says why; who runs goes on."""

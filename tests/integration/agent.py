@@ -161,10 +161,10 @@ def on_agent(
 
 
 def without_groups(
-    **settings: dict[str, Any],
+    before: str = "", **settings: dict[str, Any]
 ) -> Callable[[Callable[[Any, Agent], Steps]], Callable[[Any], Deferred[None]]]:
     """``on_agent`` where there are no control groups: none is mounted for the agent."""
-    return on_agent(_NO_GROUPS, mounts=True, **settings)
+    return on_agent(f"{_NO_GROUPS}\n{before}", mounts=True, **settings)
 
 
 def root_only() -> None:

@@ -69,7 +69,10 @@ class LockTests(AgentCase):
 
     @on_agent(machine=SELDOM)
     async def test_launches(self, agent: Agent) -> None:
-        """Locked cores are given to nobody, and to anybody once they are unlocked."""
+        """Locked cores are given to nobody, and to anybody once they are unlocked.
+
+        A frame that ignores NIMBY ignores nothing else.
+        """
         await self.begun(agent)
         lock_all(agent)
         details = self.assert_refused("RESOURCE_EXHAUSTED", agent.send, agent.request("true"))
@@ -78,6 +81,8 @@ class LockTests(AgentCase):
         request = agent.request("true", num_cores=101)
         self.assert_refused("RESOURCE_EXHAUSTED", agent.send, request)
         self.assertEqual((await agent.launch("true", num_cores=100).ended()), (0, 0))
+        heedless = agent.request("true", ignore_nimby=True, num_cores=101)
+        self.assert_refused("RESOURCE_EXHAUSTED", agent.send, heedless)
         unlock_all(agent)
         self.assertEqual((await agent.launch("true", num_cores=TOTAL).ended()), (0, 0))
         self.assert_sums(agent)

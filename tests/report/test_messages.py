@@ -12,7 +12,9 @@ from rqd.frame.exits import COULD_NOT_START, FrameEnd
 from rqd.proto import host_pb2, report_pb2
 from rqd.report import messages
 from rqd.system.condition import HostCondition
+from rqd.system.gpus import GpuTotals
 from rqd.system.reservations import CoreCounts
+from rqd.system.usage import FrameUsage
 from tests.report.facts import (
     frame_facts,
     frame_spec,
@@ -80,6 +82,13 @@ class HostTests(SynchronousTestCase):
         host = messages.render_host(host_sample(), condition)
         self.assertEqual(host.state, host_pb2.REBOOT_WHEN_IDLE)
         self.assertTrue(host.nimby_enabled and host.nimby_locked)
+
+    def test_gpus(self) -> None:
+        """A host's GPUs are told as a number and their memory."""
+        host = messages.render_host(host_sample(), HostCondition(), GpuTotals(2, 4096, 1024))
+        self.assertEqual(
+            as_json(host), HOST | {"num_gpus": 2, "total_gpu_mem": "4096", "free_gpu_mem": "1024"}
+        )
 
     def test_locked_cores(self) -> None:
         """Locked and booked cores are told apart."""
@@ -155,6 +164,15 @@ class FrameTests(SynchronousTestCase):
                 "vsize": "735760",
             },
         )
+
+    def test_gpus(self) -> None:
+        """A frame tells how many GPUs it has, and their memory that it uses, in KiB."""
+        facts = frame_facts(
+            spec=frame_spec(num_gpus=2), usage=FrameUsage(gpu=2048, max_gpu=4096, pcpu=1.0)
+        )
+        gpus = {"num_gpus": 2, "used_gpu_memory": "2048", "max_used_gpu_memory": "4096"}
+        found = as_json(messages.running_frame(facts))
+        self.assertEqual(found, FRAME | gpus | {"attributes": {"pcpu": "1.0"}})
 
     def test_odd_text(self) -> None:
         """A command line that is no Unicode doesn't lose the report."""

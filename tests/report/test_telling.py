@@ -10,6 +10,7 @@ from rqd.proto import report_pb2
 from rqd.report.messages import FrameFacts
 from rqd.report.telling import HOST_AGE, Telling
 from rqd.system.condition import HostCondition
+from rqd.system.gpus import GpuTotals
 from rqd.system.host import HostSample
 from rqd.system.reservations import CoreCounts
 from tests.report.facts import frame_facts, frame_spec, host_sample
@@ -26,12 +27,14 @@ class TellingTests(SynchronousTestCase):
         self.looks = 0
         self.broken = False
         self.condition = HostCondition()
+        self.gpus = GpuTotals(count=2, total=4096, free=1024)
         self.counts = CoreCounts(total=400, idle=300, locked=0, booked=100)
         self.frames = [frame_facts(spec=frame_spec(frame_id="a"))]
         self.telling = Telling(
             clock=self.clock,
             sample=self.sample,
             condition=lambda: self.condition,
+            gpus=lambda: self.gpus,
             counts=lambda: self.counts,
             frames=lambda: iter(self.frames),
         )
@@ -50,6 +53,13 @@ class TellingTests(SynchronousTestCase):
         """The startup report tells of the host and its cores."""
         report = self.telling.boot()
         self.assertEqual((report.host.name, report.core_info.total_cores), ("render042", 400))
+        self.assertEqual(report.host.num_gpus, 2)
+
+    def test_gpus(self) -> None:
+        """Every report of the host tells of its GPUs as they are at that moment."""
+        self.gpus = GpuTotals(count=1, total=2048, free=2047)
+        host = self.telling.status().host
+        self.assertEqual((host.num_gpus, host.total_gpu_mem, host.free_gpu_mem), (1, 2048, 2047))
 
     def test_status(self) -> None:
         """A status report tells of the host, its cores, and every frame."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -13,6 +15,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.refusals import AlreadyRunning, InvalidRequest, NotEnough
+from rqd.system.gpus import Gpu
 from rqd.system.reservations import CoreCounts, Ledger, Reservation
 from rqd.system.topology import Topology, parse_cpuinfo
 from tests.system.fake_proc import cpuinfo
@@ -63,6 +66,29 @@ class ReserveTests(SynchronousTestCase):
             self.ledger.release("a")
         self.ledger.release("never heard of")
         self.assertEqual(self.ledger.counts(), CoreCounts(800, 800, 0, 0))
+
+
+class CountTests(SynchronousTestCase):
+    """Counts."""
+
+    def test_constant_cost(self) -> None:
+        """A count looks at no reservation: it costs the same whatever runs."""
+        ledger = Ledger(host(4), total=40_000)
+        looks: list[str] = []
+
+        class Watched:
+            threads = gpus = ()
+
+            @property
+            def points(self) -> int:
+                looks.append("points")
+                return 1
+
+        for key in range(300):
+            ledger.adopt(str(key), Watched())
+        looks.clear()
+        self.assertEqual(ledger.counts(), CoreCounts(40_000, 39_700, 0, 300))
+        self.assertEqual(looks, [])
 
 
 class PinTests(SynchronousTestCase):
@@ -178,57 +204,188 @@ class LockTests(SynchronousTestCase):
         self.assertEqual(self.ledger.counts().locked, 100)
 
 
+class GpuTests(SynchronousTestCase):
+    """GPUs."""
+
+    GPUS = tuple(Gpu(f"GPU-{letter}", number) for number, letter in enumerate("abcd"))
+
+    def setUp(self) -> None:
+        self.ledger = Ledger(host(4), total=400)
+        self.ledger.offer_gpus(self.GPUS)
+
+    def reserve(self, key: str, gpus: int) -> Sequence[Gpu]:
+        return self.ledger.reserve(key, 100, pin=False, gpus=gpus).gpus
+
+    def test_first_free(self) -> None:
+        """A frame gets the first ones that are free, and nobody else does."""
+        self.assertEqual(self.reserve("a", 1), self.GPUS[:1])
+        self.assertEqual(self.reserve("b", 2), self.GPUS[1:3])
+        self.ledger.release("a")
+        self.assertEqual(self.reserve("c", 2), (self.GPUS[0], self.GPUS[3]))
+
+    def test_none_asked(self) -> None:
+        """A frame that asks for none gets none, and takes none."""
+        self.assertEqual(self.reserve("a", 0), ())
+        self.assertEqual(self.ledger.free_gpus(), list(self.GPUS))
+
+    def test_too_many(self) -> None:
+        """More than are free is refused with a sentence, and no core stays booked."""
+        self.reserve("a", 3)
+        refusal = self.assertRaises(NotEnough, self.reserve, "b", 2)
+        self.assertEqual(refusal.detail, "2 GPUs wanted, 1 free (of 4 that can be given out)")
+        self.assertEqual(self.ledger.counts().booked, 100)
+
+    def test_none_there(self) -> None:
+        """A host without any says so."""
+        ledger = Ledger(host(4), total=400)
+        refusal = self.assertRaises(NotEnough, ledger.reserve, "a", 100, pin=False, gpus=1)
+        self.assertEqual(refusal.detail, "1 GPU wanted, but this host has none to give out")
+
+    def test_too_few_cores(self) -> None:
+        """A frame that is refused for want of cores takes no GPU."""
+        self.ledger.lock_all()
+        self.assertRaises(NotEnough, self.reserve, "a", 1)
+        self.assertEqual(self.ledger.free_gpus(), list(self.GPUS))
+
+    def test_no_longer_offered(self) -> None:
+        """One that is no longer offered stays its frame's, and is given out to nobody after."""
+        self.reserve("a", 1)
+        self.ledger.offer_gpus(self.GPUS[1:])
+        self.assertEqual(self.reserve("b", 1), self.GPUS[1:2])
+        self.ledger.release("a")
+        self.assertEqual(self.ledger.free_gpus(), list(self.GPUS[2:]))
+
+    def test_another_index(self) -> None:
+        """A device that got another index is still the one that its frame has."""
+        self.reserve("a", 2)
+        self.ledger.offer_gpus([Gpu("GPU-b", 0), Gpu("GPU-c", 1)])
+        self.assertEqual(self.reserve("b", 1), (Gpu("GPU-c", 1),))
+
+    def test_adopted(self) -> None:
+        """What an adopted frame has is taken, also before any is offered."""
+        ledger = Ledger(host(4), total=400)
+        ledger.adopt("old", Reservation(100, (), self.GPUS[:1]))
+        ledger.offer_gpus(self.GPUS)
+        self.assertEqual(ledger.free_gpus(), list(self.GPUS[1:]))
+        ledger.release("old")
+        self.assertEqual(ledger.free_gpus(), list(self.GPUS))
+
+
+class Naive:
+    """What a ledger promises, reckoned anew from everything that is held whenever it is asked."""
+
+    def __init__(self, topology: Topology, total: int) -> None:
+        self.topology = topology
+        self.total = total
+        self.wanted = 0
+        self.held: dict[str, Reservation] = {}
+        self.offered: list[Gpu] = []
+
+    def counts(self) -> CoreCounts:
+        booked = min(sum(each.points for each in self.held.values()), self.total)
+        locked = min(self.wanted, self.total - booked)
+        return CoreCounts(self.total, self.total - booked - locked, locked, booked)
+
+    def free_gpus(self) -> list[Gpu]:
+        taken = {gpu.uuid for each in self.held.values() for gpu in each.gpus}
+        return [gpu for gpu in self.offered if gpu.uuid not in taken]
+
+    def free_cores(self) -> dict[int, list[tuple[int, ...]]]:
+        """The threads of each core that nobody is pinned to, by socket."""
+        pinned = {thread for each in self.held.values() for thread in each.threads}
+        free: dict[int, list[tuple[int, ...]]] = {}
+        for core in self.topology.cores:
+            if not pinned & set(core.threads):
+                free.setdefault(core.socket, []).append(core.threads)
+        return free
+
+    def allows(self, key: str, points: int, gpus: int) -> bool:
+        fits = 0 < points <= self.counts().idle and gpus <= len(self.free_gpus())
+        return fits and key not in self.held
+
+
 class AnySequence(RuleBasedStateMachine):
     """Random operations on a small host of two uneven sockets whose points exceed its cores."""
 
     TOTAL = 900
     KEYS = st.sampled_from("abcdefgh")
+    GPUS = tuple(Gpu(f"GPU-{number}", number) for number in range(4))
 
     def __init__(self) -> None:
         super().__init__()
         self.topology = host(4, 3)
         self.ledger = Ledger(self.topology, total=self.TOTAL)
-        self.held: dict[str, Reservation] = {}
+        self.model = Naive(self.topology, self.TOTAL)
 
     @rule(
         key=KEYS,
         points=st.one_of(st.integers(-1, 1000), st.integers(1, 9).map(lambda n: n * 100)),
         pin=st.booleans(),
+        gpus=st.integers(0, 3),
     )
-    def reserve(self, key: str, points: int, pin: bool) -> None:
+    def reserve(self, key: str, points: int, pin: bool, gpus: int) -> None:
         """A reservation that fits is made, any other leaves no trace."""
-        idle = self.ledger.counts().idle
+        allowed = self.model.allows(key, points, gpus)
         try:
-            reservation = self.ledger.reserve(key, points, pin=pin)
+            reservation = self.ledger.reserve(key, points, pin=pin, gpus=gpus)
         except (AlreadyRunning, InvalidRequest, NotEnough):
-            assert key in self.held or not 0 < points <= idle
+            assert not allowed
             return
-        assert reservation.points == points <= idle
-        assert len(reservation.threads) in (0, 2 * points / 100)
-        self.held[key] = reservation
+        assert allowed
+        assert reservation.points == points
+        assert list(reservation.gpus) == self.model.free_gpus()[:gpus]
+        self.check_threads(reservation, pin)
+        self.model.held[key] = reservation
 
-    @rule(key=KEYS, points=st.integers(1, 500))
-    def adopt(self, key: str, points: int) -> None:
-        """An adopted frame is taken, whatever is free."""
-        if key not in self.held:
-            self.held[key] = Reservation(points)
-            self.ledger.adopt(key, self.held[key])
+    def check_threads(self, reservation: Reservation, pin: bool) -> None:
+        """Whole free cores where they can be had, of as few and as idle sockets as possible."""
+        free = self.model.free_cores()
+        wanted, fraction = divmod(reservation.points, 100)
+        if not pin or fraction or wanted > sum(map(len, free.values())):
+            assert reservation.threads == ()
+            return
+        threads, taken = set(reservation.threads), {}
+        assert len(threads) == len(reservation.threads)
+        for socket, cores in free.items():
+            taken[socket] = sum(threads.issuperset(core) for core in cores)
+        assert sum(taken.values()) == wanted
+        assert len(threads) == 2 * wanted
+        most = max(map(len, free.values()))
+        assert max(taken.values()) == min(wanted, most)
+        assert any(taken[socket] and len(free[socket]) == most for socket in free)
+
+    @rule(key=KEYS, points=st.integers(1, 500), threads=st.sets(st.integers(0, 20), max_size=4))
+    def adopt(self, key: str, points: int, threads: set[int]) -> None:
+        """An adopted frame is taken, whatever is free and whatever it says that it holds."""
+        if key not in self.model.held:
+            gpus = self.GPUS[points % 4 : points % 4 + points % 3]
+            reservation = Reservation(points, tuple(threads), gpus)
+            self.ledger.adopt(key, reservation)
+            self.model.held[key] = reservation
 
     @rule(key=KEYS)
     def release(self, key: str) -> None:
         """Known or not."""
         self.ledger.release(key)
-        self.held.pop(key, None)
+        self.model.held.pop(key, None)
+
+    @rule(gpus=st.lists(st.sampled_from(GPUS), unique=True))
+    def offer(self, gpus: list[Gpu]) -> None:
+        """Devices come and go."""
+        self.ledger.offer_gpus(gpus)
+        self.model.offered = gpus
 
     @rule(points=st.integers(0, 1200))
     def lock(self, points: int) -> None:
         """Any number."""
         self.ledger.lock(points)
+        self.model.wanted = min(self.TOTAL, self.model.wanted + points)
 
     @rule(points=st.integers(0, 1200))
     def unlock(self, points: int) -> None:
         """Any number."""
         self.ledger.unlock(points)
+        self.model.wanted = max(0, self.model.wanted - points)
 
     @rule(everything=st.booleans())
     def lock_or_unlock_all(self, everything: bool) -> None:
@@ -237,41 +394,35 @@ class AnySequence(RuleBasedStateMachine):
             self.ledger.lock_all()
         else:
             self.ledger.unlock_all()
+        self.model.wanted = self.TOTAL * everything
 
     @rule()
     def restart(self) -> None:
         """A new agent takes over the frames and the locks, and is where the old one was."""
         before, self.ledger = self.ledger, Ledger(self.topology, total=self.TOTAL)
-        for key, reservation in self.held.items():
+        for key, reservation in self.model.held.items():
             self.ledger.adopt(key, reservation)
         self.ledger.lock(before.locked_wanted)
-        assert self.ledger.counts() == before.counts()
+        self.ledger.offer_gpus(self.model.offered)
 
     @invariant()
-    def all_points_are_somewhere(self) -> None:
-        """The sum holds and nothing is negative."""
+    def counts_as_the_model(self) -> None:
+        """All points are somewhere, and nothing is negative."""
         counts = self.ledger.counts()
-        held = sum(reservation.points for reservation in self.held.values())
+        assert counts == self.model.counts()
         assert counts.total == self.TOTAL == counts.idle + counts.locked + counts.booked
-        assert min(counts.idle, counts.locked) >= 0
-        assert counts.booked == min(held, self.TOTAL)
-        assert counts.locked == min(self.ledger.locked_wanted, self.TOTAL - counts.booked)
-
-    @invariant()
-    def no_thread_is_pinned_twice(self) -> None:
-        """Nor half a core."""
-        pinned = [t for reservation in self.held.values() for t in reservation.threads]
-        assert len(pinned) == len(set(pinned))
-        for core in self.topology.cores:
-            assert len(set(core.threads) & set(pinned)) in (0, len(core.threads))
+        assert min(counts.idle, counts.locked, counts.booked) >= 0
+        assert self.ledger.locked_wanted == self.model.wanted
+        assert self.ledger.free_gpus() == self.model.free_gpus()
 
     def teardown(self) -> None:
         """Once all is released and unlocked the ledger is as at the start."""
-        for key in self.held:
+        for key in self.model.held:
             self.ledger.release(key)
         self.ledger.unlock_all()
+        self.ledger.offer_gpus(self.GPUS)
         assert self.ledger.counts() == CoreCounts(self.TOTAL, self.TOTAL, 0, 0)
-        assert len(self.ledger.reserve("z", 700, pin=True).threads) == 14
+        assert len(self.ledger.reserve("z", 700, pin=True, gpus=4).threads) == 14
 
 
 class SequenceTests(SynchronousTestCase):
@@ -280,5 +431,5 @@ class SequenceTests(SynchronousTestCase):
     def test_sequences(self) -> None:
         """The ledger's promises hold at every step."""
         run_state_machine_as_test(
-            AnySequence, settings=settings(max_examples=60, stateful_step_count=30, deadline=None)
+            AnySequence, settings=settings(max_examples=100, stateful_step_count=30, deadline=None)
         )
