@@ -94,8 +94,9 @@ class TranslationTests(SynchronousTestCase):
         runner = RunnerSettings(
             kill_monitor_timeout=3.0, desktop_mode=True, log_exit_status_rules=(rule,)
         )
-        terms = service.terms(Settings(runner=runner), 0o027)
-        self.assertEqual((terms.umask, terms.nice, terms.grace.timeout), (0o027, True, 3.0))
+        terms = service.terms(Settings(runner=runner), 0o027, 1024)
+        self.assertEqual((terms.umask, terms.descriptors), (0o027, 1024))
+        self.assertEqual((terms.nice, terms.grace.timeout), (True, 3.0))
         (compiled,) = terms.rules
         self.assertEqual((compiled.name, compiled.exit_status), ("license", 99))
         self.assertTrue(compiled.pattern.search("sorry, no license today"))
