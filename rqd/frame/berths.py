@@ -7,7 +7,8 @@ into that group and waits for orders. Making one takes a few milliseconds, and t
 ::
 
     <snapshots_path>/berths/          0700
-        <name>.chain                  what the chain says of itself (rqd.frame.chain)
+        <name>.chain                  how far the frame's log has come (rqd.logging.checkpoint),
+                                      then what the chain says of itself (rqd.frame.chain)
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from rqd.frame.members import GroupMembers, IMembers, SessionMembers
 from rqd.frame.process import FrameProcess, spawn
 from rqd.frame.records import STATE
 from rqd.frame.spawning import Spawner
+from rqd.logging import checkpoint
 from rqd.logging.interfaces import IWorkers
 from rqd.system.cgroups import CgroupTree, remove
 
@@ -77,7 +79,7 @@ class Berth:
         """In a worker: what the chain said; nothing where it never came so far."""
         try:
             with open(self.chain, "rb") as chain:
-                return chain.read(64 << 10)
+                return chain.read(64 << 10)[len(checkpoint.BLANK) :]
         except FileNotFoundError:
             return b""
 
@@ -233,6 +235,7 @@ class Berths:
         chain = f"{self._folder}/{name}.chain"
         account = os.open(chain, _NEW, 0o600)
         try:
+            os.write(account, checkpoint.BLANK)
             group = self._groups.create(name) if self._groups is not None else None
         except OSError:
             os.close(account)

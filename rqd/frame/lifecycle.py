@@ -10,8 +10,10 @@ Everything here happens on the reactor; what blocks is awaited from workers.
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -156,33 +158,28 @@ class Frame:
         environment = frame_environment(
             self.spec, self._site.environment, self.reservation, self.output.path
         )
-        opening = Deferred.fromCoroutine(self._open_log(environment))
         try:
-            berth = await self._record()
-        except CouldNotStart:
-            await opening.addErrback(lambda _: None)  # the log tells it, too, if it can be had
-            raise
+            berth = await self._site.berths.take()
+        except NoBerth as problem:
+            with suppress(CouldNotStart):  # the log tells it, too, if it can be had
+                await self._open_log(environment, os.devnull)
+            raise CouldNotStart(str(problem)) from problem
         try:
+            opening = Deferred.fromCoroutine(self._open_log(environment, berth.chain))
+            await self._record(berth, opening)
             await opening
             return self._order(berth, environment)
         except BaseException:
             self._site.berths.discard(berth)
             raise
 
-    async def _record(self) -> Berth:
-        """Make what is to be there before the frame is, and return where it is to run."""
-        try:
-            berth = await self._site.berths.take()
-        except NoBerth as problem:
-            raise CouldNotStart(str(problem)) from problem
+    async def _record(self, berth: Berth, opening: Deferred[None]) -> None:
+        """Make what is to be on disk before the frame is."""
         try:
             await self._at_state(self._create_files, berth.name)
-        except BaseException as problem:
-            self._site.berths.discard(berth)
-            if not isinstance(problem, OSError):
-                raise
+        except OSError as problem:
+            await opening.addErrback(lambda _: None)
             raise CouldNotStart(f"the state folder can't take the frame: {problem}") from problem
-        return berth
 
     def _create_files(self, berth: str) -> None:
         """In a worker."""
@@ -195,11 +192,12 @@ class Frame:
             spooled=self._site.terms.timestamps,
         )
 
-    async def _open_log(self, environment: dict[str, str]) -> None:
+    async def _open_log(self, environment: dict[str, str], checkpoint_path: str) -> None:
         text = texts.header_of(self, self._identity, self._site.environment.name, environment)
         owner = (self._identity.uid, self._identity.gid) if self._identity else None
         try:
-            await self.output.open(text, owner, partial(self.kill, _TOO_BIG))
+            too_big = partial(self.kill, _TOO_BIG)
+            await self.output.open(text, owner, checkpoint_path, too_big)
         except LogUnavailable as problem:
             raise CouldNotStart(f"the log can't be opened: {problem.explanation}") from problem
 
@@ -240,7 +238,7 @@ class Frame:
         self.output.follow()
         ended = from_wait(await process.exited)
         self.phase = Phase.ENDING
-        self.end_what_is_left()
+        self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report waits for
         return await self._judged(ended) if ended.failed else ended
 
     def end_what_is_left(self) -> None:

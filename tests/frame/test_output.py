@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -26,7 +27,9 @@ class OutputCase(SynchronousTestCase):
         files = self.place.site.records.files("key")
         self.output = Output(self.path, files, self.place.site)
         self.too_big = 0
-        opening = Deferred.fromCoroutine(self.output.open(b"header\n", (1, 2), self.count))
+        opening = Deferred.fromCoroutine(
+            self.output.open(b"header\n", (1, 2), os.devnull, self.count)
+        )
         self.place.turn()
         return opening
 
