@@ -336,8 +336,13 @@ def ledger(machine: MachineSettings, topology: Topology) -> Ledger:
 
 
 def measure(sampler: Sampler, running: Mapping[str, IMembers]) -> Mapping[str, FrameUsage]:
-    """In a worker: one pass over all processes for all frames."""
-    return sampler.tick({key: members.membership() for key, members in running.items()})
+    """In a worker: one pass over all processes for all frames, and the words for the reports."""
+    from rqd.report.statistics import statistics
+
+    usages = sampler.tick({key: members.membership() for key, members in running.items()})
+    for usage in usages.values():
+        statistics(usage)
+    return usages
 
 
 def terms(settings: Settings, umask: int) -> Terms:

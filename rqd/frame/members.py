@@ -18,9 +18,6 @@ from rqd.system import cgroups
 from rqd.system.sampler import Membership
 from rqd.system.sessions import session_members
 
-#: No process has this session.
-_NO_SESSION = -1
-
 
 class IMembers(Interface):
     """The processes of one frame. All calls read or write pseudo-files only and are quick."""
@@ -82,7 +79,7 @@ class GroupMembers(_Signalled):
         return cgroups.members(self.group)
 
     def membership(self) -> Membership:
-        return Membership(_NO_SESSION, self.pids())
+        return Membership(0, self.pids())
 
     def kill(self) -> None:
         cgroups.kill(self.group)
