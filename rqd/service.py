@@ -29,6 +29,7 @@ from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import Frame
 from rqd.frame.members import IMembers
 from rqd.frame.patience import within
+from rqd.frame.protection import MemoryProtection
 from rqd.frame.records import Records
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
@@ -46,10 +47,13 @@ from rqd.logging.wakeups import Wakeups
 from rqd.refusals import Unavailable
 from rqd.report.cuebot import IReactorReports
 from rqd.report.messages import FrameFacts
+from rqd.system import oomkills
 from rqd.system.cgroups import CgroupTree
 from rqd.system.condition import HostCondition
 from rqd.system.host import HostSampler
 from rqd.system.network import SystemNames, report_name
+from rqd.system.oomkills import OomKills
+from rqd.system.oomscore import protect_agent
 from rqd.system.processes import ProcessReader
 from rqd.system.reservations import Ledger
 from rqd.system.sampler import Sampler
@@ -198,6 +202,13 @@ class Assembly:
         self._records = Records(runner.snapshots_path, runner.temp_path)
         self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
         self._roster = Roster(ledger=self._ledger, post=self._sending.outbox.post)
+        self._oom_kills = OomKills(oomkills.counters())
+        self._protection = MemoryProtection(
+            self._settings.machine.memory_oom_margin_percentage,
+            memory=self._host.memory,
+            frames=self._roster.all,
+            monotonic=self._reactor.seconds,
+        )
         self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
         self._logs = FrameLogs(
             reactor=self._reactor,
@@ -217,6 +228,7 @@ class Assembly:
             workers=self._workers,
             logs=self._logs,
             groups=self._groups,
+            oom_kills=self._oom_kills,
             compose=lambda frame, end: self._telling.completion(facts_of(frame), end),
             frames=self._roster.all,
             time=time.time,
@@ -250,6 +262,7 @@ class Assembly:
     def start(self) -> None:
         """Serve, then tell Cuebot; raises OSError or CannotListen."""
         self._records.prepare()
+        protect_agent()
         self._server.startService()
         measured = self._temp.start()
         self._sampling.start()
@@ -283,6 +296,8 @@ class Assembly:
 
     def _sampled(self, usages: Mapping[str, FrameUsage]) -> None:
         self._roster.sampled(usages)
+        self._oom_kills.look()
+        self._protection.look()
 
     def _settled(self, key: str) -> None:
         self._roster.settled(key)

@@ -36,6 +36,7 @@ from functools import cache
 
 from rqd.frame.environment import STANDARD_PATH
 from rqd.frame.users import Identity
+from rqd.system import oomscore
 
 #: Descriptor of the frame's output within the chain.
 OUTPUT = 3
@@ -49,6 +50,7 @@ echo "born $$"
 trap : {signals}
 (
 set -e
+{offer}
 umask "$1"
 cd "$2"
 unset OLDPWD
@@ -65,8 +67,10 @@ _SIGNALS = " ".join(
     for number in range(1, signal.SIGRTMIN)
     if number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
 )
-_DIRECT = _SUPERVISE.format(signals=_SIGNALS, hand_over=_TAKE_OVER)
-_LINKED = _SUPERVISE.format(signals=_SIGNALS, hand_over='exec "$@"')
+#: A frame must not inherit the agent's own protection from the kernel's OOM killer.
+_OFFER = f"{{ echo {oomscore.FRAME} >/proc/self/oom_score_adj; }} 2>/dev/null || :"
+_DIRECT = _SUPERVISE.format(signals=_SIGNALS, offer=_OFFER, hand_over=_TAKE_OVER)
+_LINKED = _SUPERVISE.format(signals=_SIGNALS, offer=_OFFER, hand_over='exec "$@"')
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 #: Names that mean something to the dynamic linker, or to the shell (dash or bash) that supervises.

@@ -17,6 +17,7 @@ from rqd.frame.spawning import Spawner
 from rqd.logging.interfaces import IFrameLogs, IWorkers
 from rqd.logging.rules import ExitStatusRule
 from rqd.system.cgroups import CgroupTree
+from rqd.system.oomkills import OomKills
 from rqd.system.reservations import Ledger
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Site:
     workers: IWorkers
     logs: IFrameLogs
     groups: CgroupTree | None
+    oom_kills: OomKills
     compose: Callable[[Frame, FrameEnd], bytes]
     """Makes the completion report of an ended frame, serialised."""
     frames: Callable[[], Sequence[Frame]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rqd.system.boottime import read_boot_time
 from rqd.system.load import read_load
-from rqd.system.memory import read_memory
+from rqd.system.memory import MemorySample, read_memory
 from rqd.system.osrelease import read_os_name
 from rqd.system.shape import host_shape
 from rqd.system.swapout import SwapoutRate
@@ -75,9 +75,7 @@ class HostSampler:
     def sample(self) -> HostSample:
         """The host now; raises ``OSError`` or ``ValueError`` if a file is not what it should be."""
         machine = self._machine
-        memory = read_memory(
-            self._proc_root, override_total=machine.override_real_values.memory_size
-        )
+        memory = self.memory()
         self._temp_storage.refresh()
         space = self._temp_storage.space
         return HostSample(
@@ -96,6 +94,11 @@ class HostSampler:
             tags=self._tags,
             attributes=self._attributes(),
         )
+
+    def memory(self) -> MemorySample:
+        """The host's memory alone; raises as ``sample`` does."""
+        override = self._machine.override_real_values.memory_size
+        return read_memory(self._proc_root, override_total=override)
 
     def _attributes(self) -> dict[str, str]:
         return {

@@ -10,7 +10,6 @@ line of a new program, swap where the host uses any, pss in turns.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -108,7 +107,7 @@ class ProcessReader:
             if not stat.alive:
                 return None
             if known is None or known.stat.start_ticks != stat.start_ticks:
-                known = _Member(f"{self._root}/{pid}", pid, self._start(stat))
+                known = _Member(f"{self._root}/{pid}", pid, self._start(stat), line, stat)
             known.look(line, stat)
         except (*UNREADABLE, ValueError, IndexError):
             return None
@@ -128,19 +127,27 @@ class _Member:
     theirs; to show that is not worth a file in each pass.
     """
 
-    __slots__ = ("_cmdline", "_folder", "_pid", "_program", "_sample", "_started")
-    __slots__ += ("line", "pss", "stat")
+    __slots__ = (
+        "_cmdline",
+        "_folder",
+        "_pid",
+        "_program",
+        "_sample",
+        "_started",
+        "line",
+        "pss",
+        "stat",
+    )
 
-    line: bytes
-    stat: ProcStat
-
-    def __init__(self, folder: str, pid: int, started: float) -> None:
+    def __init__(self, folder: str, pid: int, started: float, line: bytes, stat: ProcStat) -> None:
         self._folder = folder
         self._pid = pid
         self._started = started
         self._program: tuple[str, int] | None = None
         self._cmdline = ""
         self._sample: ProcessSample | None = None
+        self.line = line
+        self.stat = stat
         self.pss = Pss(folder)
 
     @property

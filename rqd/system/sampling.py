@@ -44,7 +44,7 @@ class Sampling:
             self._loop.stop()
 
     def _tick(self) -> Deferred[Any]:
-        return self._measure().addCallbacks(self._deliver, self._failed)
+        return self._measure().addCallback(self._deliver).addErrback(self._failed)
 
     def _failed(self, failure: Any) -> None:
-        self.log.failure("frames could not be sampled", failure)
+        self.log.failure("a sampling of the frames failed", failure)
