@@ -67,6 +67,7 @@ class MemoryProtection:
         to_free = pressure.to_free - self._on_its_way(frames)
         victims = choose(map(_tenant, living.values()), to_free)
         for victim in victims:
+            self._dying[victim.key] = self._monotonic()
             living[victim.key].kill(
                 Kill(reason(pressure, victim), signal=OUT_OF_MEMORY, patience=GRACE)
             )
