@@ -101,8 +101,11 @@ class ScoreTests(AgentCase):
     @on_agent()
     async def test_agent(self, agent: Agent) -> None:
         """The agent protects itself, or says that it may not."""
-        if b"agent is not protected" not in agent.log:
-            self.assertLessEqual(adjustment(agent.pid), oomscore.AGENT)
+        await until(
+            lambda: (
+                adjustment(agent.pid) <= oomscore.AGENT or b"agent is not protected" in agent.log
+            )
+        )
 
 
 def adjustment(pid: int) -> int:
