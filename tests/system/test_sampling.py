@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.system.sampling import Sampling
@@ -82,3 +83,22 @@ class SamplingTests(SynchronousTestCase):
         self.assertEqual(self.delivered, [{}])
         self.clock.advance(5.0)
         self.assertEqual(len(self.delivered), 2)
+
+    def test_hangs(self) -> None:
+        """A pass that hangs is spoken of once; one that ends in time never is."""
+        said: list[str] = []
+
+        def hear(event: dict[str, object]) -> None:
+            said.append(str(event.get("log_format")))
+
+        globalLogPublisher.addObserver(hear)
+        self.addCleanup(globalLogPublisher.removeObserver, hear)
+        sampling = self.start()
+        self.clock.pump([5.0] * 20)
+        self.assertEqual(said, [])
+        self.waiting = Deferred()
+        self.clock.pump([5.0] * 20)
+        self.assertEqual(len(said), 1)
+        sampling.stop()
+        self.waiting.callback({})
+        self.assertEqual(self.clock.getDelayedCalls(), [])
