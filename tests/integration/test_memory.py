@@ -7,6 +7,8 @@ import os
 import uuid
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
+
 from rqd.proto import report_pb2
 from rqd.system import oomscore
 from tests.environments import lacks
@@ -121,7 +123,7 @@ class KernelTests(AgentCase):
             lacks("a v1 memory controller that the tests may write to")
         group = V1 / f"openrqd-test-{uuid.uuid4()}"
         group.mkdir()
-        self.addCleanup(self.remove, group)
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.remove(group)))
         (group / "memory.limit_in_bytes").write_text(str(50 << 20))
         with contextlib.suppress(OSError):  # without swap accounting there is no such file
             (group / "memory.memsw.limit_in_bytes").write_text(str(50 << 20))
