@@ -150,6 +150,13 @@ ROWS: tuple[Row, ...] = (
         "s",
         bar="{running} running: CPU",
     ),
+    Row(
+        "running",
+        "above_idle_cpu_s_per_min",
+        "CPU a minute on top of idle, {running} frames of 3 processes",
+        "s",
+        target=Target("value", "≤", 0.5),
+    ),
     Row("running", "rss_mib", "RSS", "MiB"),
     Row(
         "running",

@@ -31,6 +31,7 @@ from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import Frame
 from rqd.frame.members import IMembers
 from rqd.frame.patience import within
+from rqd.frame.protection import MemoryProtection
 from rqd.frame.records import Records
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
@@ -48,6 +49,7 @@ from rqd.logging.wakeups import Wakeups
 from rqd.refusals import Unavailable
 from rqd.report.cuebot import IReactorReports
 from rqd.report.messages import FrameFacts
+from rqd.system import oomkills
 from rqd.system.cgroups import CgroupTree
 from rqd.system.condition import HostCondition
 from rqd.system.cpuquota import read_cpu_quota
@@ -58,6 +60,8 @@ from rqd.system.gpuwatch import GpuWatch
 from rqd.system.host import HostSampler
 from rqd.system.network import SystemNames, report_name
 from rqd.system.nvml import NvmlDriver
+from rqd.system.oomkills import OomKills
+from rqd.system.oomscore import protect_agent
 from rqd.system.processes import ProcessReader
 from rqd.system.reservations import Ledger
 from rqd.system.sampler import Sampler
@@ -229,6 +233,13 @@ class Assembly:
         self._records = Records(runner.snapshots_path, runner.temp_path)
         self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
         self._roster = Roster(ledger=self._ledger, post=self._sending.outbox.post)
+        self._oom_kills = OomKills(oomkills.counters())
+        self._protection = MemoryProtection(
+            self._settings.machine.memory_oom_margin_percentage,
+            memory=self._host.memory,
+            frames=self._roster.all,
+            monotonic=self._reactor.seconds,
+        )
         self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
         self._berths = Berths(
             runner.snapshots_path,
@@ -257,6 +268,7 @@ class Assembly:
             clearing=self._clearing,
             workers=self._workers,
             logs=self._logs,
+            oom_kills=self._oom_kills,
             compose=lambda frame, end: self._telling.completion(facts_of(frame), end),
             frames=self._roster.all,
             time=time.time,
@@ -291,6 +303,7 @@ class Assembly:
         """Serve, then tell Cuebot; raises OSError or CannotListen."""
         self._records.prepare()
         self._berths.prepare()
+        protect_agent()
         self._server.startService()
         measured = self._temp.start()
         looked = self._gpus.start()
@@ -340,6 +353,8 @@ class Assembly:
 
     def _sampled(self, usages: Mapping[str, FrameUsage]) -> None:
         self._roster.sampled(self._gpu_usage.add(usages, self._gpus.by_pid))
+        self._oom_kills.look()
+        self._protection.look()
 
     def _settled(self, key: str) -> None:
         self._roster.settled(key)
@@ -389,8 +404,13 @@ def ledger(machine: MachineSettings, processors: UsableProcessors) -> Ledger:
 
 
 def measure(sampler: Sampler, running: Mapping[str, IMembers]) -> Mapping[str, FrameUsage]:
-    """In a worker: one pass over all processes for all frames."""
-    return sampler.tick({key: members.membership() for key, members in running.items()})
+    """In a worker: one pass over all processes for all frames, and the words for the reports."""
+    from rqd.report.statistics import statistics
+
+    usages = sampler.tick({key: members.membership() for key, members in running.items()})
+    for usage in usages.values():
+        statistics(usage)
+    return usages
 
 
 def terms(settings: Settings, umask: int, descriptors: int) -> Terms:

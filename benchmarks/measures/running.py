@@ -18,14 +18,17 @@ PROCESSES = 2
 
 
 def take(agent: Agent, site: Site) -> dict[str, Any]:
-    """Bring the frames up, settle, watch for a window, call, kill all."""
+    """Watch it idle, bring the frames up, settle, watch for a window, call, kill all."""
     number = site.scale.running
     with Session(agent, site, "running") as session:
+        time.sleep(site.scale.settle)
+        idle = watch(session)["cpu_s_per_min"]
         duration = f"{site.scale.sleep}.{random.randrange(10**6, 10**7)}"
         ids, replaced = bring_up(session, number, duration)
         time.sleep(site.scale.settle)
         figures = watch(session) | accounting.memory(session.pids)
         figures |= {
+            "above_idle_cpu_s_per_min": figures["cpu_s_per_min"] - idle,
             "replaced": replaced,
             "status_rpc_ms": report_status_latency(session, site.scale.calls, 0.03),
             "frame_status_rpc_ms": frame_status_latency(session, ids, 0.01),

@@ -105,7 +105,9 @@ class MachineSettings:
     proc_loadavg_path: str = path_key("/proc/loadavg", "where the load is read")
     temp_path: str = path_key("/tmp", "folder whose file system is reported as temp storage (mcp)")
     memory_oom_margin_percentage: float = key(
-        96, values.number(1, 100), "used memory, in percent, above which the worst frames end"
+        96,
+        values.number(0, 100),
+        "used memory, in percent, above which the worst frames end; 0 or 100 is off",
     )
     worker_threads: int = key(4, values.integer(1, 256), "threads of the gRPC server")
     nimby_mode: bool = key(False, values.boolean, "the user at the screen comes first")

@@ -42,17 +42,21 @@ from shlex import quote
 
 from rqd.frame.environment import STANDARD_PATH
 from rqd.frame.users import Identity
+from rqd.system import oomscore
 
 _SIGNALS = " ".join(
     str(number)
     for number in range(1, signal.SIGRTMIN)
     if number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
 )
+#: A frame must not inherit the agent's own protection from the kernel's OOM killer.
+_OFFER = f"{{ echo {oomscore.FRAME} >/proc/self/oom_score_adj; }} 2>/dev/null || :"
 _SUPERVISE = f"""\
 echo "born $$"
 trap : {_SIGNALS}
 (
 set -e
+{_OFFER}
 [ -z "$1" ] || echo 0 >"$1/cgroup.procs"
 . /proc/self/fd/0
 exit 1

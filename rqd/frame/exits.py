@@ -10,6 +10,9 @@ from dataclasses import dataclass
 #: Exit statuses that Cuebot understands.
 COULD_NOT_START = 256
 LOG_TOO_BIG = 287
+#: Reported as exit_signal for a frame that was ended for the memory it used: Cuebot raises the
+#: memory of its layer, and spends no retry on it.
+OUT_OF_MEMORY = 33
 #: Reported as exit_signal for a frame that vanished without an exit record.
 VANISHED_SIGNAL = 19
 

@@ -27,6 +27,10 @@ class Grace:
     interval: float
     force: bool
 
+    def shortened(self, timeout: float) -> Grace:
+        """At most that long, and then force, whatever else is configured."""
+        return Grace(min(timeout, self.timeout), self.interval, force=True)
+
 
 class Ladder:
     """TERM to all of a frame, a time of grace, then KILL until nothing is left.

@@ -26,7 +26,15 @@ from rqd.background import background
 from rqd.frame import chain, texts
 from rqd.frame.berths import Berth, NoBerth
 from rqd.frame.environment import frame_environment
-from rqd.frame.exits import COULD_NOT_START, LOG_TOO_BIG, Exit, FrameEnd, from_wait, read_chain
+from rqd.frame.exits import (
+    COULD_NOT_START,
+    LOG_TOO_BIG,
+    OUT_OF_MEMORY,
+    Exit,
+    FrameEnd,
+    from_wait,
+    read_chain,
+)
 from rqd.frame.ladder import Ladder
 from rqd.frame.members import IMembers
 from rqd.frame.output import Output
@@ -39,6 +47,7 @@ from rqd.frame.users import Identity
 from rqd.log import Logger
 from rqd.logging.interfaces import LogUnavailable
 from rqd.logging.rules import apply
+from rqd.system.oomkills import WINDOW
 from rqd.system.reservations import Reservation
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
 
@@ -65,10 +74,16 @@ class NotWanted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Why the agent ends a frame; ``status`` takes the place of its exit status unless None."""
+    """Why the agent ends a frame.
+
+    ``status`` and ``signal`` take the place of those that it ends with, unless None; ``patience``
+    (seconds) that of a longer time of grace, and then the end is forced.
+    """
 
     reason: str
     status: int | None = None
+    signal: int | None = None
+    patience: float | None = None
 
 
 #: The end of a frame that was killed before it could start.
@@ -116,6 +131,16 @@ class Frame:
     def last_output(self) -> float:
         """When the frame last wrote something; its start before that. Seconds since the epoch."""
         return self.output.last or self.started_at
+
+    @property
+    def run_time(self) -> float:
+        """Seconds since it was accepted."""
+        return self._site.reactor.seconds() - self._born
+
+    @property
+    def dying(self) -> bool:
+        """Whether it was told to end."""
+        return self._kill is not None
 
     def sampled(self, usage: FrameUsage) -> None:
         """Take the newest statistics, but none of a dying frame: they would say nothing."""
@@ -236,10 +261,25 @@ class Frame:
             cores=self.spec.num_cores,
         )
         self.output.follow()
-        ended = from_wait(await process.exited)
+        ended = self._unless_by_kernel(from_wait(await process.exited))
         self.phase = Phase.ENDING
         self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report waits for
         return await self._judged(ended) if ended.failed else ended
+
+    def _unless_by_kernel(self, ended: Exit) -> Exit:
+        """What the kernel ended for want of memory is told so. Asked while the group is there."""
+        if self._kill is not None or not self._is_oom_kill(ended):
+            return ended
+        self._remarks += (texts.killed_by_kernel(self),)
+        self.log.warn("{remark} frame_id={id}", remark=self._remarks[-1], id=self.spec.frame_id)
+        return replace(ended, signal=OUT_OF_MEMORY)
+
+    def _is_oom_kill(self, ended: Exit) -> bool:
+        assert self.members is not None
+        if ended.failed and self.members.oom_kills():
+            return True
+        recently = min(WINDOW, self.run_time)
+        return ended.signal == signal.SIGKILL and self._site.oom_kills.stepped(recently)
 
     def end_what_is_left(self) -> None:
         """The frame is over: what it left behind is ended, and nobody waits for that."""
@@ -262,9 +302,13 @@ class Frame:
         return await self._ruled(ended)
 
     def _by_agent(self, ended: Exit) -> Exit:
-        """The end of a frame that was killed: with the kill's status where it has one."""
-        assert self._kill is not None
-        return ended if self._kill.status is None else replace(ended, status=self._kill.status)
+        """The end of a frame that was killed: with what the kill puts in its place."""
+        kill = self._kill
+        assert kill is not None
+        return Exit(
+            ended.status if kill.status is None else kill.status,
+            ended.signal if kill.signal is None else kill.signal,
+        )
 
     async def _ruled(self, ended: Exit) -> Exit:
         """Apply the exit-status rules; a log that hangs is not waited for."""
@@ -285,7 +329,7 @@ class Frame:
         match = await self._site.workers.run_for("rules", apply, terms.rules, output, ended.status)
         if match is None:
             return ended
-        self._remarks = (
+        self._remarks += (
             f"exit status {ended.status} became {match.exit_status} by rule {match.rule.name!r}",
         )
         return replace(ended, status=match.exit_status)
@@ -317,9 +361,12 @@ class Frame:
 
     def _ladder(self) -> Ladder:
         assert self.members is not None
+        grace = self._site.terms.grace
+        if self._kill is not None and self._kill.patience is not None:
+            grace = grace.shortened(self._kill.patience)
         return Ladder(
             self.members,
-            self._site.terms.grace,
+            grace,
             running=lambda: self._berth is not None and self._berth.process.running,
             frame_id=self.spec.frame_id,
             reactor=self._site.reactor,
@@ -331,7 +378,7 @@ class Frame:
             exit_status=ended.status,
             exit_signal=ended.signal,
             ended_at=self._site.time(),
-            run_time=self._site.reactor.seconds() - self._born,
+            run_time=self.run_time,
             reason=self._kill.reason if self._kill else self.explanation,
         )
         report = self._site.compose(self, end)

@@ -15,11 +15,9 @@ from pathlib import Path
 from zope.interface import Interface, implementer
 
 from rqd.system import cgroups
+from rqd.system.oomkills import read_oom_kills
 from rqd.system.sampler import Membership
 from rqd.system.sessions import session_members
-
-#: No process has this session.
-_NO_SESSION = -1
 
 
 class IMembers(Interface):
@@ -30,6 +28,9 @@ class IMembers(Interface):
 
     def membership() -> Membership:
         """Return what statistics are to be sampled of. Reads files only: any thread may call."""
+
+    def oom_kills() -> int:
+        """Return how many the kernel has killed for want of memory; 0 where nobody counts that."""
 
     def send(number: int) -> int:
         """Signal each process; return how many there were."""
@@ -82,7 +83,10 @@ class GroupMembers(_Signalled):
         return cgroups.members(self.group)
 
     def membership(self) -> Membership:
-        return Membership(_NO_SESSION, self.pids())
+        return Membership(0, self.pids())
+
+    def oom_kills(self) -> int:
+        return read_oom_kills(f"{self.group}/memory.events")
 
     def kill(self) -> None:
         cgroups.kill(self.group)
@@ -104,6 +108,9 @@ class SessionMembers(_Signalled):
 
     def membership(self) -> Membership:
         return Membership(self.supervisor, supervisor=self.supervisor)
+
+    def oom_kills(self) -> int:
+        return 0
 
     def kill(self) -> None:
         self.send(signal.SIGKILL)

@@ -16,6 +16,7 @@ from rqd.frame.ladder import Grace
 from rqd.frame.records import Records
 from rqd.logging.interfaces import IFrameLogs, IWorkers
 from rqd.logging.rules import ExitStatusRule
+from rqd.system.oomkills import OomKills
 from rqd.system.reservations import Ledger
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Site:
     clearing: Clearing
     workers: IWorkers
     logs: IFrameLogs
+    oom_kills: OomKills
     compose: Callable[[Frame, FrameEnd], bytes]
     """Makes the completion report of an ended frame, serialised."""
     frames: Callable[[], Sequence[Frame]]

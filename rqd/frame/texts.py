@@ -58,6 +58,21 @@ def footer_of(
     )
 
 
+def killed_by_kernel(frame: Frame) -> str:
+    """A remark for the footer, and for the agent's log."""
+    limit = frame.spec.soft_memory_limit
+    return (
+        "the kernel killed processes of this frame, as memory ran out: it was last seen to use"
+        f" {gib(frame.usage.pss)}, {gib(frame.usage.max_pss)} at its highest, and was booked with"
+        f" {gib(limit) if limit > 0 else 'no limit'}"
+    )
+
+
+def gib(size: int) -> str:
+    """A size in KiB for people."""
+    return f"{size / (1 << 20):.2f} GiB"
+
+
 def _processes(usage: FrameUsage) -> list[EndedProcess]:
     return [EndedProcess(p.pid, p.name, p.rss, p.cmdline) for p in usage.processes]
 

@@ -1,6 +1,6 @@
 """A log that the frame writes itself (timestamps off): the agent looks at its size now and then.
 
-The file may be on a mount that hangs: every touch is a worker's job, one at a time.
+The file may be on a mount that hangs: every touch is a worker's job.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import os
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -20,11 +19,9 @@ from rqd.logging.explain import explain
 from rqd.logging.interfaces import IDirectLog, LogUnavailable
 from rqd.logging.logfile import LogFile
 from rqd.logging.mounts import WorkersStopped
+from rqd.logging.rounds import Found, Rounds
 from rqd.logging.spoollog import RETRY_FIRST, RETRY_LAST, Means
 from rqd.logging.watching import OutputSize
-
-PERIOD = 2.0
-"""Seconds between two looks at a log."""
 
 NO_FOOTER = 0
 
@@ -81,7 +78,9 @@ class DirectLog:
 
     log = Logger()
 
-    def __init__(self, path: str, file: DirectFile, size: OutputSize, means: Means) -> None:
+    def __init__(
+        self, path: str, file: DirectFile, size: OutputSize, means: Means, rounds: Rounds
+    ) -> None:
         self.path = path
         self.last_output = means.wall_clock()
         self._file = file
@@ -89,8 +88,7 @@ class DirectLog:
         self._reactor = means.reactor
         self._workers = means.workers
         self._wall_clock = means.wall_clock
-        self._call: IDelayedCall | None = None
-        self._left = False
+        self._rounds = rounds
         self._output: int | None = None
         self._pause = RETRY_FIRST
         self._said = False
@@ -115,13 +113,22 @@ class DirectLog:
 
     def start(self) -> None:
         """Begin to look, after a while: most frames are over by then."""
-        self._plan(None)
+        self._rounds.join(self)
 
-    def _look(self) -> None:
-        self._call = None
-        looking = self._workers.run(self.path, self._file.look)
-        looking.addCallbacks(self._looked, self._say)
-        looking.addBoth(self._plan)
+    def look(self) -> tuple[int, float]:
+        """See ``Watched``."""
+        return self._file.look()
+
+    def looked(self, found: Found) -> None:
+        """See ``Watched``."""
+        if isinstance(found, OSError):
+            self._say(found)
+            return
+        size, written = found
+        self._said = False
+        self.last_output = min(written, self._wall_clock())
+        self._size.value = size
+        self._size.check()
 
     def tail(self, lines: int) -> Deferred[bytes]:
         """The last lines; waits for the log's file system."""
@@ -138,40 +145,26 @@ class DirectLog:
 
     def leave(self) -> None:
         """Look no more."""
-        self._left = True
+        self._rounds.leave(self)
         if self._output is not None:
             self._workers.run(self.path, os.close, self._output).addErrback(self._say)
             self._output = None
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
-
-    def _looked(self, found: tuple[int, float]) -> None:
-        size, written = found
-        self._said = False
-        self.last_output = min(written, self._wall_clock())
-        self._size.value = size
-
-    def _plan(self, _: object) -> None:
-        if not self._left:
-            self._call = self._reactor.callLater(PERIOD, self._look)
-            self._size.check()
 
     def _add_footer(self, footer: bytes, closed: Deferred[None]) -> None:
         adding = self._workers.run(self.path, self._file.add_footer, footer)
         adding.addCallbacks(closed.callback, self._try_later, errbackArgs=(footer, closed))
 
     def _try_later(self, failure: Failure, footer: bytes, closed: Deferred[None]) -> None:
-        self._say(failure)
         if not failure.check(WorkersStopped):
+            self._say(failure.value)
             self._reactor.callLater(self._pause, self._add_footer, footer, closed)
             self._pause = min(self._pause * 2, RETRY_LAST)
 
-    def _say(self, failure: Failure) -> None:
-        if not self._said and not failure.check(WorkersStopped):
+    def _say(self, problem: object) -> None:
+        if not self._said:
             self._said = True
             self.log.warn(
                 "log cannot be reached log={path} error={error}",
                 path=self.path,
-                error=str(failure.value),
+                error=str(problem),
             )

@@ -17,6 +17,7 @@ from rqd.logging.directlog import NO_FOOTER, DirectFile, DirectLog
 from rqd.logging.interfaces import IFrameLog, IFrameLogs, IWakeups, IWorkers
 from rqd.logging.logfile import LogFile
 from rqd.logging.mounttable import MountTable
+from rqd.logging.rounds import Rounds
 from rqd.logging.spoollog import Means, SpoolLog
 from rqd.logging.watching import OutputSize
 
@@ -44,6 +45,9 @@ class FrameLogs:
         self._workers = workers
         self._table = table
         self._max_size = max_size
+        self._rounds = Rounds(
+            reactor=reactor, workers=workers, mount_of=lambda path: table.mount_of(path).point
+        )
 
     def open(
         self,
@@ -145,7 +149,8 @@ class FrameLogs:
     ) -> DirectLog:
         position, inode = known
         file = DirectFile(self._file(path, inode, owner), checkpoint_path, position)
-        return DirectLog(path, file, OutputSize(self._max_size, too_big), self._means)
+        size = OutputSize(self._max_size, too_big)
+        return DirectLog(path, file, size, self._means, self._rounds)
 
     def _file(self, path: str, inode: int, owner: tuple[int, int] | None) -> LogFile:
         steady = not self._table.mount_of(path).fstype.startswith("fuse")

@@ -1,18 +1,19 @@
 """Facts to messages: the only place that fills what Cuebot is told (pure).
 
-Sizes are KiB and cores are points, here as there. Numbers are kept within the range of their
-fields and text within Unicode: one odd fact of one process must not lose a whole report.
+Sizes are KiB and cores are points, here as there. What a frame uses is put into words in
+``statistics``.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rqd.frame.exits import COULD_NOT_START
 from rqd.proto import report_pb2
+from rqd.report.fields import int32, int64, text, texts
+from rqd.report.statistics import statistics
 from rqd.system.gpus import NO_GPUS, GpuTotals
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rqd.frame.spec import FrameSpec
     from rqd.system.condition import HostCondition
     from rqd.system.host import HostSample
-    from rqd.system.processes import ProcessSample
     from rqd.system.reservations import CoreCounts
 
 
@@ -40,64 +40,63 @@ def render_host(
     sample: HostSample, condition: HostCondition, gpus: GpuTotals = NO_GPUS
 ) -> report_pb2.RenderHost:
     return report_pb2.RenderHost(
-        name=_text(sample.name),
-        facility=_text(sample.facility),
+        name=text(sample.name),
+        facility=text(sample.facility),
         nimby_enabled=condition.nimby_enabled,
         nimby_locked=condition.nimby_locked,
         state=condition.state,
-        num_procs=_int32(sample.num_procs),
-        cores_per_proc=_int32(sample.cores_per_proc),
-        total_swap=_int64(sample.total_swap),
-        free_swap=_int64(sample.free_swap),
-        total_mem=_int64(sample.total_mem),
-        free_mem=_int64(sample.free_mem),
-        total_mcp=_int64(sample.total_mcp),
-        free_mcp=_int64(sample.free_mcp),
-        load=_int32(sample.load),
-        boot_time=_int32(sample.boot_time),
-        tags=map(_text, sample.tags),
-        attributes=_texts(sample.attributes),
-        num_gpus=_int32(gpus.count),
-        free_gpu_mem=_int64(gpus.free),
-        total_gpu_mem=_int64(gpus.total),
+        num_procs=int32(sample.num_procs),
+        cores_per_proc=int32(sample.cores_per_proc),
+        total_swap=int64(sample.total_swap),
+        free_swap=int64(sample.free_swap),
+        total_mem=int64(sample.total_mem),
+        free_mem=int64(sample.free_mem),
+        total_mcp=int64(sample.total_mcp),
+        free_mcp=int64(sample.free_mcp),
+        load=int32(sample.load),
+        boot_time=int32(sample.boot_time),
+        tags=map(text, sample.tags),
+        attributes=texts(sample.attributes),
+        num_gpus=int32(gpus.count),
+        free_gpu_mem=int64(gpus.free),
+        total_gpu_mem=int64(gpus.total),
     )
 
 
 def core_detail(counts: CoreCounts) -> report_pb2.CoreDetail:
     return report_pb2.CoreDetail(
-        total_cores=_int32(counts.total),
-        idle_cores=_int32(counts.idle),
-        locked_cores=_int32(counts.locked),
-        booked_cores=_int32(counts.booked),
+        total_cores=int32(counts.total),
+        idle_cores=int32(counts.idle),
+        locked_cores=int32(counts.locked),
+        booked_cores=int32(counts.booked),
     )
 
 
 def running_frame(frame: FrameFacts) -> report_pb2.RunningFrameInfo:
+    """One frame by itself."""
+    info = report_pb2.RunningFrameInfo()
+    _tell_frame(info, frame)
+    return info
+
+
+def _tell_frame(info: report_pb2.RunningFrameInfo, frame: FrameFacts) -> None:
     """``resource_id`` is that of this launch: Cuebot drops what carries an earlier one."""
-    spec, usage = frame.spec, frame.usage
-    return report_pb2.RunningFrameInfo(
-        resource_id=_text(spec.resource_id),
-        job_id=_text(spec.job_id),
-        job_name=_text(spec.job_name),
-        frame_id=_text(spec.frame_id),
-        frame_name=_text(spec.frame_name),
-        layer_id=_text(spec.layer_id),
-        num_cores=_int32(spec.num_cores),
-        start_time=_int64(round(frame.started_at * 1000)),
-        rss=_int64(usage.rss),
-        max_rss=_int64(usage.max_rss),
-        pss=_int64(usage.pss),
-        max_pss=_int64(usage.max_pss),
-        vsize=_int64(usage.vsize),
-        max_vsize=_int64(usage.max_vsize),
-        used_swap_memory=_int64(usage.swap),
-        llu_time=_int64(frame.last_output),
-        num_gpus=_int32(spec.num_gpus),
-        used_gpu_memory=_int64(usage.gpu),
-        max_used_gpu_memory=_int64(usage.max_gpu),
-        attributes=_frame_attributes(frame),
-        children=_children(usage.processes),
-    )
+    spec = frame.spec
+    info.MergeFromString(statistics(frame.usage))
+    info.resource_id = text(spec.resource_id)
+    info.job_id = text(spec.job_id)
+    info.job_name = text(spec.job_name)
+    info.frame_id = text(spec.frame_id)
+    info.frame_name = text(spec.frame_name)
+    info.layer_id = text(spec.layer_id)
+    info.num_cores = int32(spec.num_cores)
+    info.start_time = int64(round(frame.started_at * 1000))
+    info.num_gpus = int32(spec.num_gpus)
+    info.used_gpu_memory = int64(frame.usage.gpu)
+    info.max_used_gpu_memory = int64(frame.usage.max_gpu)
+    info.llu_time = int64(frame.last_output)
+    if frame.attributes:
+        info.attributes.update(texts(frame.attributes))
 
 
 def boot_report(
@@ -107,13 +106,13 @@ def boot_report(
 
 
 def host_report(
-    host: report_pb2.RenderHost,
-    frames: Iterable[report_pb2.RunningFrameInfo],
-    core_info: report_pb2.CoreDetail,
+    host: report_pb2.RenderHost, frames: Iterable[FrameFacts], core_info: report_pb2.CoreDetail
 ) -> report_pb2.HostReport:
-    report = report_pb2.HostReport(host=host, frames=frames, core_info=core_info)
-    if report.ByteSize() > _LARGEST:
-        _leave_out_processes(report.frames)
+    """Frames are told in place: a report of many is made between two events of the reactor."""
+    report = report_pb2.HostReport(host=host, core_info=core_info)
+    for frame in frames:
+        _tell_frame(report.frames.add(), frame)
+    _leave_out_processes(report.ByteSize(), report.frames)
     return report
 
 
@@ -124,14 +123,13 @@ def completion(
     report = report_pb2.FrameCompleteReport(
         host=host,
         frame=running_frame(frame),
-        exit_status=_int32(end.exit_status),
-        exit_signal=_int32(end.exit_signal),
-        run_time=_int32(max(0.0, end.run_time)),
+        exit_status=int32(end.exit_status),
+        exit_signal=int32(end.exit_signal),
+        run_time=int32(max(0.0, end.run_time)),
     )
     if end.exit_status == COULD_NOT_START and end.reason:
-        report.frame.attributes["explanation"] = _text(end.reason)
-    if report.ByteSize() > _LARGEST:
-        _leave_out_processes([report.frame])
+        report.frame.attributes["explanation"] = text(end.reason)
+    _leave_out_processes(report.ByteSize(), [report.frame])
     return report
 
 
@@ -139,57 +137,16 @@ def completion(
 _LARGEST = 4_000_000
 
 
-def _leave_out_processes(frames: Iterable[report_pb2.RunningFrameInfo]) -> None:
-    """A list of processes is for people to look at: better none than no report."""
-    for frame in frames:
+def _leave_out_processes(size: int, frames: Iterable[report_pb2.RunningFrameInfo]) -> None:
+    """Where a report of ``size`` bytes is too large, of as many frames as it takes, largest first.
+
+    A list of processes is for people to look at: better none than no report.
+    """
+    if size <= _LARGEST:
+        return
+    for frame in sorted(frames, key=lambda frame: frame.ByteSize(), reverse=True):
+        size -= frame.children.ByteSize()
         frame.children.Clear()
         frame.children.SetInParent()
-
-
-def _frame_attributes(frame: FrameFacts) -> dict[str, str]:
-    """``pcpu`` (cores in use) is there once the frame was measured."""
-    attributes = _texts(frame.attributes)
-    if frame.usage != EMPTY_USAGE:
-        attributes["pcpu"] = str(frame.usage.pcpu)
-    return attributes
-
-
-def _children(processes: Iterable[ProcessSample]) -> report_pb2.ChildrenProcStats:
-    return report_pb2.ChildrenProcStats(children=map(_child, processes))
-
-
-def _child(process: ProcessSample) -> report_pb2.ProcStats:
-    return report_pb2.ProcStats(
-        stat=report_pb2.Stat(
-            rss=_int64(process.rss),
-            pss=_int64(process.pss),
-            vsize=_int64(process.vsize),
-            state=_text(process.state),
-            name=_text(process.name),
-            pid=str(process.pid),
-        ),
-        statm=report_pb2.Statm(rss=_int64(process.rss), size=_int64(process.vsize)),
-        cmdline=_text(process.cmdline),
-        start_time=_local_time(process.started),
-    )
-
-
-def _local_time(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
-
-
-def _text(text: str) -> str:
-    """Replace what has no UTF-8: bytes of a file system or a command line that were none."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _texts(texts: Mapping[str, str]) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in texts.items()}
-
-
-def _int32(number: float) -> int:
-    return max(-(1 << 31), min(int(number), (1 << 31) - 1))
-
-
-def _int64(number: float) -> int:
-    return max(-(1 << 63), min(int(number), (1 << 63) - 1))
+        if size <= _LARGEST:
+            break

@@ -49,9 +49,8 @@ class Telling:
         return messages.boot_report(self._newest_host(), messages.core_detail(self._counts()))
 
     def status(self) -> report_pb2.HostReport:
-        frames = map(messages.running_frame, self._frames())
         counts = messages.core_detail(self._counts())
-        return messages.host_report(self._newest_host(), frames, counts)
+        return messages.host_report(self._newest_host(), self._frames(), counts)
 
     def completion(self, frame: FrameFacts, end: FrameEnd) -> bytes:
         """Serialised: it is kept on disk and sent again and again as the same bytes."""

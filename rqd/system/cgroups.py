@@ -88,9 +88,23 @@ def _own_path(proc_root: str) -> str | None:
 def members(group: Path) -> list[int]:
     """Return the pids in a group; empty for one that is gone. Zombies don't count as populated."""
     try:
-        return [int(pid) for pid in (group / "cgroup.procs").read_bytes().split()]
+        procs = os.open(f"{group}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return []
+    try:
+        return [int(pid) for pid in _all_of(procs).split()]
+    except OSError:
+        return []
+    finally:
+        os.close(procs)
+
+
+def _all_of(descriptor: int) -> bytes:
+    """Everything in a pseudo-file, which comes in pieces."""
+    text = os.read(descriptor, 1 << 16)
+    while more := os.read(descriptor, 1 << 16):
+        text += more
+    return text
 
 
 def is_populated(group: Path) -> bool:

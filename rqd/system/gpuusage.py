@@ -31,6 +31,13 @@ class GpuUsage:
         most = {key: max(now, self._most.get(key, 0)) for key, now in used.items()}
         self._most = {key: amount for key, amount in most.items() if amount}
         return {
-            key: replace(usage, gpu=used[key], max_gpu=most[key]) if key in self._most else usage
+            key: _with_gpu(usage, used[key], most[key]) if key in self._most else usage
             for key, usage in usages.items()
         }
+
+
+def _with_gpu(usage: FrameUsage, used: int, most: int) -> FrameUsage:
+    """GPU memory is told beside what is remembered to be told, which stays as it is."""
+    added = replace(usage, gpu=used, max_gpu=most)
+    added.remember(usage.told)
+    return added

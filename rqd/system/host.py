@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rqd.system.boottime import read_boot_time
 from rqd.system.enclosing import enclosing_groups
 from rqd.system.load import read_load
-from rqd.system.memory import read_memory
+from rqd.system.memory import MemorySample, read_memory
 from rqd.system.memorylimit import read_bounds
 from rqd.system.osrelease import read_os_name
 from rqd.system.shape import host_shape
@@ -78,11 +78,7 @@ class HostSampler:
     def sample(self) -> HostSample:
         """The host now; raises ``OSError`` or ``ValueError`` if a file is not what it should be."""
         machine = self._machine
-        memory = read_memory(
-            self._proc_root,
-            override_total=machine.override_real_values.memory_size,
-            bounds=read_bounds(self._groups),
-        )
+        memory = self.memory()
         self._temp_storage.refresh()
         space = self._temp_storage.space
         return HostSample(
@@ -100,6 +96,14 @@ class HostSampler:
             boot_time=read_boot_time(machine.proc_stat_path),
             tags=self._tags,
             attributes=self._attributes(),
+        )
+
+    def memory(self) -> MemorySample:
+        """The host's memory alone; raises as ``sample`` does."""
+        return read_memory(
+            self._proc_root,
+            override_total=self._machine.override_real_values.memory_size,
+            bounds=read_bounds(self._groups),
         )
 
     def _attributes(self) -> dict[str, str]:

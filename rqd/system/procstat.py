@@ -39,13 +39,21 @@ class ProcStat(NamedTuple):
         return self.state not in "ZXx" or self.threads > 1
 
 
-def read_stat_line(path: str) -> bytes:
-    """The raw line, with three system calls; raises one of ``GONE`` if there is no process."""
+def read_beginning(path: str, size: int) -> bytes:
+    """At most ``size`` bytes of a pseudo-file, with three system calls (``open`` makes more).
+
+    Raises one of ``GONE`` if there is no such process.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, _LONGEST_LINE)
+        return os.read(descriptor, size)
     finally:
         os.close(descriptor)
+
+
+def read_stat_line(path: str) -> bytes:
+    """The raw line; raises one of ``GONE`` if there is no process."""
+    return read_beginning(path, _LONGEST_LINE)
 
 
 def session_of(line: bytes) -> int:

@@ -13,9 +13,10 @@ from rqd.system.usage import EMPTY_USAGE, FrameUsage, accumulate
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """What tells a frame's processes from all others: its session, and its cgroup's pids."""
+    """What tells a frame's processes from all others: its session, or its cgroup's pids."""
 
     session: int
+    """0 where the pids are all there are: then no other process is looked at."""
     pids: Collection[int] = ()
     supervisor: int = 0
     """A member that is the agent's, not the frame's, and does not count."""
@@ -62,7 +63,7 @@ class Sampler:
         A frame that this pass missed keeps what was known, one that was never seen has
         ``EMPTY_USAGE``. Frames that are no longer among ``groups`` are forgotten.
         """
-        sessions = {group.session: key for key, group in groups.items()}
+        sessions = {group.session: key for key, group in groups.items() if group.session}
         pids = {pid: key for key, group in groups.items() for pid in group.pids}
         at, now = self._monotonic(), self._wall_clock()
         supervisors = {group.supervisor for group in groups.values()}

@@ -6,18 +6,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 
 from rqd.log import Logger
 from rqd.system.usage import FrameUsage
+
+LATE = 30.0
+"""Seconds after which a pass that has not ended is spoken of: statistics stand still meanwhile."""
 
 
 class Sampling:
     """Calls ``measure`` in a worker at every interval and hands its result to ``deliver``.
 
     ``LoopingCall`` waits for the Deferred, so a slow pass makes ticks fall out instead of piling
-    up; an exception is logged and the next tick comes all the same.
+    up; an exception is logged and the next tick comes all the same. A pass may hang for as long as
+    the kernel waits for a dead mount: then that is said, once.
     """
 
     log = Logger()
@@ -35,6 +39,7 @@ class Sampling:
         self._deliver = deliver
         self._loop = LoopingCall(self._tick)
         self._loop.clock = reactor
+        self._reactor = reactor
 
     def start(self) -> None:
         self._loop.start(self._interval, now=False)
@@ -44,7 +49,19 @@ class Sampling:
             self._loop.stop()
 
     def _tick(self) -> Deferred[Any]:
-        return self._measure().addCallbacks(self._deliver, self._failed)
+        late = self._reactor.callLater(LATE, self._say_late)
+        measured = self._measure().addBoth(_in_time, late)
+        return measured.addCallback(self._deliver).addErrback(self._failed)
+
+    def _say_late(self) -> None:
+        self.log.warn("the sampling of the frames hangs: statistics and memory protection wait")
 
     def _failed(self, failure: Any) -> None:
-        self.log.failure("frames could not be sampled", failure)
+        self.log.failure("a sampling of the frames failed", failure)
+
+
+def _in_time(result: Any, late: IDelayedCall) -> Any:
+    """Whatever it is, it came: nobody need speak of it any more."""
+    if late.active():
+        late.cancel()
+    return result

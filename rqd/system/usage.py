@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import is_
 
 from rqd.system.processes import ProcessSample
 
@@ -25,6 +26,12 @@ class FrameUsage:
     gpu: int = 0
     """Memory on GPUs; it and its maximum are added by ``rqd.system.gpuusage``."""
     max_gpu: int = 0
+    told: bytes = field(default=b"", init=False, compare=False, repr=False)
+    """What reports say of this, once somebody put it into words (see ``remember``)."""
+
+    def remember(self, told: bytes) -> None:
+        """Keep what reports say of this: it is no fact of its own, but dear to say again."""
+        object.__setattr__(self, "told", told)
 
 
 EMPTY_USAGE = FrameUsage()
@@ -38,9 +45,9 @@ def accumulate(
 
     ``seconds`` is the time since ``previous`` was taken (0 if it is ``EMPTY_USAGE``), ``now``
     in seconds since the epoch. No processes mean that none was seen, not that the frame is
-    dead: what is known stands.
+    dead: what is known stands. Where nothing has changed it is the same object, too.
     """
-    if not processes:
+    if not processes or _idle(previous, processes):
         return previous
     rss = sum(process.rss for process in processes)
     pss = sum(process.pss for process in processes)
@@ -55,6 +62,14 @@ def accumulate(
         swap=sum(process.swap for process in processes),
         pcpu=_cores_in_use(previous.processes, processes, seconds, now),
         processes=tuple(processes),
+    )
+
+
+def _idle(previous: FrameUsage, processes: Sequence[ProcessSample]) -> bool:
+    """Whether nothing happened: each process is the very sample that it was, for long enough."""
+    before = previous.processes
+    return (
+        previous.pcpu == 0.0 and len(before) == len(processes) and all(map(is_, before, processes))
     )
 
 

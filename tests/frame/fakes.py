@@ -184,6 +184,7 @@ class FakeMembers:
         self.heard: list[tuple[int, ...]] = []
         self.kills = 0
         self.wakes = 0
+        self.killed_by_kernel = 0
         self.deaf_to_kill = 0
         """How many KILLs it takes."""
 
@@ -193,7 +194,11 @@ class FakeMembers:
 
     def membership(self) -> Membership:
         """As in ``IMembers``."""
-        return Membership(-1, self.alive)
+        return Membership(0, self.alive)
+
+    def oom_kills(self) -> int:
+        """As in ``IMembers``."""
+        return self.killed_by_kernel
 
     def send(self, number: int) -> int:
         """As in ``IMembers``."""

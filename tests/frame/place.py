@@ -20,6 +20,7 @@ from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
 from rqd.system.cgroups import CgroupTree
+from rqd.system.oomkills import OomKills
 from rqd.system.reservations import Ledger
 from rqd.system.topology import Core, Topology
 from tests.frame.fakes import FakeProcess, ProcessReactor, Workers, composed
@@ -66,6 +67,7 @@ class Place:
             clearing=self.clearing,
             workers=self.workers,
             logs=self.logs,
+            oom_kills=OomKills([str(self.folder / "vmstat")], monotonic=self.reactor.seconds),
             compose=composed,
             frames=self.roster.all,
             time=lambda: NOW + self.reactor.seconds(),

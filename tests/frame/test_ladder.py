@@ -89,6 +89,12 @@ class LadderTests(SynchronousTestCase):
         self.assertEqual(self.members.kills, 1)
         self.successResultOf(climbing)
 
+    def test_shortened(self) -> None:
+        """A time of grace is only ever shortened, and its end is force."""
+        gentle = Grace(timeout=30.0, interval=1.0, force=False)
+        self.assertEqual(gentle.shortened(3.0), Grace(3.0, 1.0, force=True))
+        self.assertEqual(GRACE.shortened(60.0), GRACE)
+
     def test_grace_shorter_than_interval(self) -> None:
         """The time of grace is kept, also where it is no multiple of the interval."""
         self.climb(Grace(timeout=1.5, interval=60.0, force=True))

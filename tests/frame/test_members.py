@@ -56,7 +56,15 @@ class GroupMembersTests(SynchronousTestCase):
 
     def test_membership(self) -> None:
         """Statistics are sampled of these, whatever sessions they opened."""
-        self.assertEqual(list(self.members.membership().pids), [NOBODY, os.getpid()])
+        membership = self.members.membership()
+        self.assertEqual(list(membership.pids), [NOBODY, os.getpid()])
+        self.assertFalse(membership.session)
+
+    def test_oom_kills(self) -> None:
+        """What the kernel killed in the group for want of memory is counted where that is known."""
+        self.assertEqual(self.members.oom_kills(), 0)
+        (self.group / "memory.events").write_text("oom 2\noom_kill 1\n")
+        self.assertEqual(self.members.oom_kills(), 1)
 
     def test_send(self) -> None:
         """A signal goes to each; who is gone meanwhile doesn't keep it from the others."""
@@ -121,6 +129,10 @@ class SessionMembersTests(SynchronousTestCase):
     def test_membership(self) -> None:
         """Statistics are sampled of the session."""
         self.assertEqual(self.members.membership().session, SUPERVISOR)
+
+    def test_oom_kills(self) -> None:
+        """Of a session nobody counts what the kernel killed."""
+        self.assertEqual(self.members.oom_kills(), 0)
 
     def test_send(self) -> None:
         """A signal goes to each; who is gone meanwhile doesn't keep it from the others."""

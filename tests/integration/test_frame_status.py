@@ -129,6 +129,28 @@ class StatisticsTests(AgentCase):
         self.assertGreater(int(frame.footer_value("maxrss")), 64 * MIB)
 
     @on_agent(machine=OFTEN)
+    async def test_every_process(self, agent: Agent) -> None:
+        """All of a frame's processes are told, whatever they are called and however many."""
+        odd = f"{agent.folder}/x) R 1\n2"
+        frame = agent.launch(
+            f'ln -s "$(command -v sleep)" "{odd}"; "{odd}" 60 & for i in $(seq 99); do sleep 60 &'
+            " done; echo ready; wait"
+        )
+
+        def all_of(cuebot: FakeCuebot) -> list[report_pb2.ProcStats] | None:
+            info = told(frame, cuebot)
+            children = list(info.children.children) if info else []
+            return children if sum("60" in child.cmdline for child in children) == 100 else None
+
+        children = await agent.cuebot.wait_for(all_of, PATIENCE)
+        self.assertEqual(len({child.stat.pid for child in children}), len(children))
+        (strange,) = (child for child in children if child.stat.name == "x) R 1\n2")
+        self.assertEqual(strange.cmdline, f"{odd} 60")
+        self.assertIn(strange.stat.state, "RSD")
+        agent.kill(frame.id)
+        await frame.end()
+
+    @on_agent(machine=OFTEN)
     async def test_high_water(self, agent: Agent) -> None:
         """What a frame used at its highest stays known when it uses less."""
         gate = agent.gate()

@@ -7,9 +7,9 @@ import os
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.logging.directlog import PERIOD
 from rqd.logging.framelogs import FrameLogs
 from rqd.logging.mounttable import MountTable
+from rqd.logging.rounds import PERIOD
 from tests.logging.seams import InlineWorkers, StandInWakeups
 
 NOW = 1700000000.0

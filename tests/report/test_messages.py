@@ -23,6 +23,7 @@ from tests.report.facts import (
     usage,
 )
 
+SMALL = usage(process_sample())
 HOST = {
     "attributes": {"SP_OS": "Linux", "hyperthreadingMultiplier": "1", "swapout": "0"},
     "boot_time": 1795318739,
@@ -189,7 +190,7 @@ class FrameTests(SynchronousTestCase):
     def test_status(self) -> None:
         """A status report has the host, its frames and where its cores are."""
         cores = messages.core_detail(CoreCounts(total=200, idle=100, locked=0, booked=100))
-        frames = [messages.running_frame(frame_facts())]
+        frames = [frame_facts()]
         self.assertEqual(
             as_json(messages.host_report(host(), frames, cores)),
             {
@@ -200,12 +201,14 @@ class FrameTests(SynchronousTestCase):
         )
 
     def test_too_large(self) -> None:
-        """A status too large for a gRPC server goes without the frames' processes."""
-        crowd = [process_sample(pid=pid, cmdline="x" * 2000) for pid in range(3000)]
-        frames = [messages.running_frame(frame_facts(usage=usage(*crowd)))]
+        """A status too large for a gRPC server goes without the processes of the largest frames."""
+        crowd = usage(*(process_sample(pid=pid) for pid in range(60_000)))
+        frames = [frame_facts(), frame_facts(usage=crowd), frame_facts(usage=SMALL)]
         report = messages.host_report(host(), frames, messages.core_detail(CoreCounts(0, 0, 0, 0)))
         self.assertLess(report.ByteSize(), 10_000)
-        self.assertEqual(report.frames[0].rss, 728148)
+        self.assertEqual(report.frames[1].rss, 728148)
+        processes = [len(frame.children.children) for frame in report.frames]
+        self.assertEqual(processes, [0, 0, 1])
 
 
 class CompletionTests(SynchronousTestCase):
@@ -238,7 +241,6 @@ class CompletionTests(SynchronousTestCase):
 
     def test_too_large(self) -> None:
         """A completion too large for a gRPC server goes without the frame's processes."""
-        crowd = [process_sample(pid=pid, cmdline="x" * 2000) for pid in range(3000)]
-        facts = frame_facts(usage=usage(*crowd))
+        facts = frame_facts(usage=usage(*(process_sample(pid=pid) for pid in range(60_000))))
         report = messages.completion(host(), facts, FrameEnd(0, 0, 0.0, 1.0))
         self.assertLess(report.ByteSize(), 10_000)

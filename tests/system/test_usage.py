@@ -47,6 +47,15 @@ class MemoryTests(SynchronousTestCase):
         self.assertEqual((usage.rss, usage.vsize, usage.pss), (1, 2, 3))
         self.assertEqual((usage.max_rss, usage.max_vsize, usage.max_pss), (100, 1000, 80))
 
+    def test_idle(self) -> None:
+        """Where nothing happened the usage is the same object, with all that was said of it."""
+        before = accumulate(EMPTY_USAGE, [OLD], seconds=0.0, now=NOW)
+        idle = accumulate(before, [OLD], seconds=5.0, now=NOW)
+        idle.remember(b"said")
+        self.assertEqual(idle.pcpu, 0.0)
+        self.assertIs(accumulate(idle, [OLD], seconds=5.0, now=NOW), idle)
+        self.assertEqual(accumulate(idle, [replace(OLD)], seconds=5.0, now=NOW).told, b"")
+
     def test_unseen(self) -> None:
         """A pass that saw nothing changes nothing."""
         usage = after(OLD)
