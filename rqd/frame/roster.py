@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from rqd.background import background
-from rqd.frame.exits import COULD_NOT_START, FrameEnd
+from rqd.frame.admission import refuse_by
+from rqd.frame.exits import COULD_NOT_START, NIMBY_LOCKED, FrameEnd
 from rqd.frame.lifecycle import Frame, Kill, Phase
 from rqd.frame.members import IMembers
 from rqd.frame.records import new_key
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
 from rqd.log import Logger
-from rqd.refusals import AlreadyRunning, Unavailable, UnknownFrame, WrongState
+from rqd.refusals import AlreadyRunning, UnknownFrame, WrongState
+from rqd.system.condition import HostCondition
 from rqd.system.reservations import Ledger
 from rqd.system.usage import FrameUsage
 
@@ -27,18 +29,24 @@ class Roster:
     """All frames between their launch and their end, by frame id.
 
     ``post`` takes the completion of an ended frame, by key; ``settled`` is called back with the key
-    once Cuebot has it.
+    once Cuebot has it. ``condition`` is that of the host, which may keep frames from it.
     """
 
     log = Logger()
 
-    def __init__(self, *, ledger: Ledger, post: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        post: Callable[[str, bytes], None],
+        condition: Callable[[], HostCondition],
+    ) -> None:
         self._ledger = ledger
         self._post = post
+        self._condition = condition
         self._frames: dict[str, Frame] = {}
         self._expected: dict[str, str | None] = {}
         self._unsettled: dict[str, Frame] = {}
-        self._closed = ""
         self._empty: list[Deferred[None]] = []
 
     # -- asking --------------------------------------------------------------------------------
@@ -63,10 +71,6 @@ class Roster:
 
     # -- changing ------------------------------------------------------------------------------
 
-    def close(self, reason: str) -> None:
-        """Take no frames from now on; ``reason`` is what the scheduler is told."""
-        self._closed = reason
-
     def expect(self, frame_id: str) -> None:
         """A launch is on its way, and takes a while: a kill that comes meanwhile ends it."""
         self._refuse_known(frame_id)
@@ -80,8 +84,7 @@ class Roster:
 
     def launch(self, spec: FrameSpec, identity: Identity | None, site: Site) -> Frame:
         """Reserve what a frame needs and let it live; raises Refused, having changed nothing."""
-        if self._closed:
-            raise Unavailable(self._closed)
+        refuse_by(self._condition(), spec)
         self._refuse_known(spec.frame_id)
         key = new_key(spec.frame_id)
         reservation = self._ledger.reserve(key, spec.num_cores, pin=spec.threadable)
@@ -104,6 +107,12 @@ class Roster:
     def kill_all(self, reason: str) -> None:
         for frame in self.all():
             frame.kill(Kill(reason))
+
+    def yield_to_user(self, reason: str) -> None:
+        """NIMBY: the host belongs to its user now, and only frames that ignore that go on."""
+        for frame in self.all():
+            if not frame.spec.ignore_nimby:
+                frame.kill(Kill(reason, NIMBY_LOCKED))
 
     def settled(self, key: str) -> None:
         """Cuebot has the completion of a frame: its record may go."""

@@ -53,8 +53,14 @@ def render_host(sample: HostSample, condition: HostCondition) -> report_pb2.Rend
         load=_int32(sample.load),
         boot_time=_int32(sample.boot_time),
         tags=map(_text, sample.tags),
-        attributes=_texts(sample.attributes),
+        attributes=_texts(sample.attributes) | _waiting_for(condition),
     )
+
+
+def _waiting_for(condition: HostCondition) -> dict[str, str]:
+    """The hardware state has a word for a reboot only."""
+    action = condition.waiting_for
+    return {} if action is None else {"whenIdle": action.value}
 
 
 def core_detail(counts: CoreCounts) -> report_pb2.CoreDetail:

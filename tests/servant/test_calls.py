@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rqd.servant.calls import NO_REASON, Calls, Host
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,7 +13,6 @@ from rqd.frame.spec import FrameSpec
 from rqd.proto import report_pb2, rqd_pb2
 from rqd.refusals import AlreadyRunning, InvalidRequest, NotEnough, Unavailable, UnknownFrame
 from rqd.report.messages import FrameFacts
-from rqd.servant.calls import NO_REASON, Calls, Host
 from rqd.servant.rqd_interface import _UNSERVED, RqdInterface
 from tests.frame.place import Place
 
