@@ -136,7 +136,7 @@ def command(value: object) -> tuple[str, ...]:
 
 
 def _split(line: str) -> list[str]:
-    if set("|&;<>()$`*?\n") & set(line):
+    if set("|&;<>()[]$`*?\n") & set(line):
         raise Invalid("expected a command without a shell's operators (or: [/bin/sh, -c, ...])")
     try:
         return shlex.split(line)

@@ -2,7 +2,7 @@
 
 For kiosks, for sites with an idea of their own of who uses a host, and for tests. The file may be
 written in place or replaced, and be on any file system. So it is looked at again and again, in a
-worker: inotify sees neither what other hosts write to NFS nor, by the name, a file that is replaced.
+worker: inotify sees neither what other hosts write to NFS nor a file that takes another's place.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
 from rqd.system.cgroups import CgroupTree
+from rqd.system.condition import HostCondition
 from rqd.system.reservations import Ledger
 from rqd.system.topology import Core, Topology
 from tests.frame.fakes import FakeProcess, ProcessReactor, Workers, composed
@@ -43,7 +44,12 @@ class Place:
         records = Records(str(self.state), str(self.temp))
         records.prepare()
         self.posted: list[tuple[str, bytes]] = []
-        self.roster = Roster(ledger=self.ledger, post=lambda *what: self.posted.append(what))
+        self.condition = HostCondition()
+        self.roster = Roster(
+            ledger=self.ledger,
+            post=lambda *what: self.posted.append(what),
+            condition=lambda: self.condition,
+        )
         self.site = Site(
             reactor=self.reactor,
             processes=self.reactor,
