@@ -69,6 +69,7 @@ class Nimby:
         self._wanted = object()
         self._timer: IDelayedCall | None = None
         self._known: Activity | None = None
+        self._complaint = ""
 
     @property
     def active(self) -> bool:
@@ -114,7 +115,7 @@ class Nimby:
             if self._wanted is not wanted:
                 self._detector.stop()
                 raise WrongState("NIMBY was switched off meanwhile")
-            self._watching = True
+            self._watching, self._complaint = True, ""
         finally:
             self._one_at_a_time.release()
         self._forget_timer()
@@ -138,12 +139,14 @@ class Nimby:
         if not self._standing.nimby_on:
             return
         interval = self._terms.retry_interval
-        self.log.warn(
-            "NIMBY is on, but activity can't be detected, next attempt in {seconds:g} s"
-            " reason={reason}",
-            seconds=interval,
-            reason=reason,
-        )
+        if reason != self._complaint:
+            self._complaint = reason
+            self.log.warn(
+                "NIMBY is on, but activity can't be detected, trying every {seconds:g} s"
+                " reason={reason}",
+                seconds=interval,
+                reason=reason,
+            )
         self._after(interval, self._seek)
 
     # -- IActivityListener ---------------------------------------------------------------------

@@ -101,7 +101,7 @@ class RestartTests(AgentCase):
         self.assertEqual(agent.hardware_state, "UP")
         self.assertEqual(agent.reboots.read_text(), "reboot\n")
 
-    @on_agent()
+    @on_agent(clean=False)
     async def test_command_gone(self, agent: Agent) -> None:
         """What can't be done any more is not waited for."""
         gate = agent.gate()
