@@ -211,6 +211,7 @@ class Assembly:
             ledger=self._ledger,
             post=self._sending.outbox.post,
             condition=lambda: self._standing.condition,
+            reactor=self._reactor,
         )
         self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
         self._logs = FrameLogs(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from rqd.background import background
 from rqd.frame.admission import refuse_by
@@ -40,10 +41,12 @@ class Roster:
         ledger: Ledger,
         post: Callable[[str, bytes], None],
         condition: Callable[[], HostCondition],
+        reactor: IReactorTime,
     ) -> None:
         self._ledger = ledger
         self._post = post
         self._condition = condition
+        self._reactor = reactor
         self._frames: dict[str, Frame] = {}
         self._expected: dict[str, str | None] = {}
         self._unsettled: dict[str, Frame] = {}
@@ -105,14 +108,21 @@ class Roster:
             self.get(frame_id).kill(Kill(reason))
 
     def kill_all(self, reason: str) -> None:
-        for frame in self.all():
-            frame.kill(Kill(reason))
+        self._kill_each(self.all(), Kill(reason))
 
     def yield_to_user(self, reason: str) -> None:
         """NIMBY: the host belongs to its user now, and only frames that ignore that go on."""
-        for frame in self.all():
-            if not frame.spec.ignore_nimby:
-                frame.kill(Kill(reason, NIMBY_LOCKED))
+        frames = [frame for frame in self.all() if not frame.spec.ignore_nimby]
+        self._kill_each(frames, Kill(reason, NIMBY_LOCKED))
+
+    def _kill_each(self, frames: list[Frame], kill: Kill) -> None:
+        """One a turn of the reactor: each may mean a look at all processes of the host.
+
+        Calls, and the report that tells why, need not wait for the last one.
+        """
+        if frames:
+            frames.pop(0).kill(kill)
+            self._reactor.callLater(0, self._kill_each, frames, kill)
 
     def settled(self, key: str) -> None:
         """Cuebot has the completion of a frame: its record may go."""

@@ -49,6 +49,7 @@ class Place:
             ledger=self.ledger,
             post=lambda *what: self.posted.append(what),
             condition=lambda: self.condition,
+            reactor=self.reactor,
         )
         self.site = Site(
             reactor=self.reactor,

@@ -244,12 +244,24 @@ class KillTests(RosterCase):
         self.roster.kill("f", "not wanted")
         self.assertIs(self.roster.get("f"), frame)
 
+    def test_one_a_turn(self) -> None:
+        """To end very many doesn't keep the reactor from everything else."""
+        frames = [self.launch(str(number), num_cores=1) for number in range(3)]
+        members = [FakeMembers(11) for _ in frames]
+        for frame, each in zip(frames, members, strict=True):
+            frame.members = each
+        self.roster.kill_all("shutdown")
+        self.assertEqual([bool(each.heard) for each in members], [True, False, False])
+        self.place.turn()
+        self.assertEqual([bool(each.heard) for each in members], [True, True, True])
+
     def test_user(self) -> None:
         """For a user, frames end with a status of their own; those that ignore NIMBY go on."""
         self.place.workers.hold("state")
         self.launch("a")
         self.launch("b", ignore_nimby=True)
         self.roster.yield_to_user("somebody came")
+        self.place.turn()
         self.place.workers.release("state")
         self.place.turn()
         self.assertEqual(self.reports, [b"286/15 somebody came"])
@@ -277,6 +289,7 @@ class KillTests(RosterCase):
         self.place.workers.hold("state")
         self.launch("b")
         self.roster.kill_all("shutdown")
+        self.place.turn()
         self.place.workers.release("state")
         self.place.turn()
         self.end(0, status=143)
