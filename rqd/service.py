@@ -21,7 +21,6 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorCore, IReactorFDSet
 from twisted.logger import globalLogPublisher
 
-from rqd.background import background
 from rqd.config import Settings
 from rqd.config.settings import MachineSettings
 from rqd.frame.berths import Berths
@@ -30,7 +29,7 @@ from rqd.frame.environment import HostEnvironment, host_environment
 from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import Frame
 from rqd.frame.members import IMembers
-from rqd.frame.patience import within
+from rqd.frame.patience import TooLate, within
 from rqd.frame.protection import MemoryProtection
 from rqd.frame.records import Records
 from rqd.frame.roster import Roster
@@ -39,6 +38,8 @@ from rqd.frame.spawning import SessionSpawner, raise_descriptor_limit
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity, resolve
 from rqd.grpc_import import load_grpc
+from rqd.host.kept import KeptStanding
+from rqd.host.room import HostRoom
 from rqd.log import Logger
 from rqd.logging import agent as agent_log
 from rqd.logging.framelogs import FrameLogs
@@ -51,12 +52,12 @@ from rqd.report.cuebot import IReactorReports
 from rqd.report.messages import FrameFacts
 from rqd.system import oomkills
 from rqd.system.cgroups import CgroupTree
-from rqd.system.condition import HostCondition
 from rqd.system.cpuquota import read_cpu_quota
 from rqd.system.enclosing import enclosing_groups
 from rqd.system.gpus import by_index, by_uuid
 from rqd.system.gpuusage import GpuUsage
 from rqd.system.gpuwatch import GpuWatch
+from rqd.system.headroom import has_room
 from rqd.system.host import HostSampler
 from rqd.system.network import SystemNames, report_name
 from rqd.system.nvml import NvmlDriver
@@ -76,8 +77,10 @@ class IAgentReactor(IReactorReports, IWorkersReactor, IReactorFDSet, IReactorCor
     """What the agent needs of the reactor."""
 
 
-#: How long the completions of killed frames are tried before a shutdown goes on, seconds.
+#: How long the completions of killed frames are tried before a departure goes on, seconds.
 DELIVERY_PATIENCE = 30.0
+#: How long Cuebot may take to hear of the departure itself, seconds.
+TELLING_PATIENCE = 2.0
 #: How long a stop waits for disk work that is under way, seconds.
 DISK_PATIENCE = 5.0
 #: How long a look-up in the user database may take before a launch is refused, seconds.
@@ -168,10 +171,10 @@ class Assembly:
         self._table = MountTable()
         self._workers = MountWorkers(reactor=reactor, table=self._table)
         self._wakeups = Wakeups(reactor=reactor)
-        self._condition = HostCondition()
         self._assemble_host()
         self._assemble_reports()
         self._assemble_frames(umask)
+        self._assemble_host_room()
         self._assemble_servant()
 
     # -- the rooms -----------------------------------------------------------------------------
@@ -190,6 +193,13 @@ class Assembly:
             quota=processors.quota,
         )
         self._ledger = ledger(machine, processors)
+        self._standing = KeptStanding(
+            self._settings,
+            self._ledger,
+            reactor=self._reactor,
+            workers=self._workers,
+            tell=self._tell_cuebot,
+        )
         in_worker = partial(self._workers.run, machine.temp_path)
         self._temp = TempStorage(machine.temp_path, in_worker=in_worker)
         self._host = HostSampler(machine, processors, name=self._name, temp_storage=self._temp)
@@ -216,7 +226,7 @@ class Assembly:
         self._telling = Telling(
             clock=self._reactor,
             sample=self._host.sample,
-            condition=lambda: self._condition,
+            condition=lambda: self._standing.condition,
             gpus=lambda: self._gpus.totals,
             counts=self._ledger.counts,
             frames=lambda: map(facts_of, self._roster.all()),
@@ -232,7 +242,12 @@ class Assembly:
         runner = self._settings.runner
         self._records = Records(runner.snapshots_path, runner.temp_path)
         self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
-        self._roster = Roster(ledger=self._ledger, post=self._sending.outbox.post)
+        self._roster = Roster(
+            ledger=self._ledger,
+            post=self._sending.outbox.post,
+            condition=lambda: self._standing.condition,
+            reactor=self._reactor,
+        )
         self._oom_kills = OomKills(oomkills.counters())
         self._protection = MemoryProtection(
             self._settings.machine.memory_oom_margin_percentage,
@@ -241,10 +256,11 @@ class Assembly:
             monotonic=self._reactor.seconds,
         )
         self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
+        self._processes = SessionSpawner(self._reactor)
         self._berths = Berths(
             runner.snapshots_path,
             reactor=self._reactor,
-            spawner=SessionSpawner(self._reactor),
+            spawner=self._processes,
             workers=self._workers,
             clearing=self._clearing,
             groups=self._groups,
@@ -274,27 +290,37 @@ class Assembly:
             time=time.time,
         )
 
+    def _assemble_host_room(self) -> None:
+        self._room = HostRoom(
+            self._settings,
+            self._standing,
+            self._roster,
+            reactor=self._reactor,
+            workers=self._workers,
+            processes=self._processes,
+            has_room=self._has_room,
+            deliver=lambda: Deferred.fromCoroutine(self._deliver()),
+            stop=self._reactor.stop,
+        )
+
     def _assemble_servant(self) -> None:
         from rqd.servant.bridge import ReactorBridge
-        from rqd.servant.calls import Calls, Host
+        from rqd.servant.frame_calls import FrameCalls
+        from rqd.servant.host_calls import HostCalls
         from rqd.servant.rqd_interface import register
         from rqd.servant.server import GrpcServer
 
-        host = Host(
-            launch=self._launch,
-            facts=facts_of,
-            report=self._telling.status,
-            changed=self._sending.changed,
-            shut_down=self._shut_down,
-        )
         self._bridge = ReactorBridge(reactor=self._reactor, deadline=CALL_DEADLINE)
-        calls = Calls(host, self._roster, self._ledger)
+        frames = FrameCalls(self._roster, launch=self._launch, facts=facts_of)
+        host = HostCalls(
+            self._standing, self._room.nimby, self._room.departures, report=self._telling.status
+        )
         self._server = GrpcServer(
             reactor=self._reactor,
             interface=self._settings.grpc.rqd_interface.replace("all", ""),
             port=self._settings.grpc.rqd_port,
             worker_threads=self._settings.machine.worker_threads,
-            register=[partial(register, self._bridge, calls)],
+            register=[partial(register, self._bridge, frames, host)],
         )
 
     # -- start and stop ------------------------------------------------------------------------
@@ -304,11 +330,13 @@ class Assembly:
         self._records.prepare()
         self._berths.prepare()
         protect_agent()
+        self._standing.load()
         self._server.startService()
         measured = self._temp.start()
         looked = self._gpus.start()
         self._sampling.start()
         self._berths.start()
+        self._reactor.callWhenRunning(self._room.start)
         self._reactor.callWhenRunning(self._announce, measured, looked)
 
     def _announce(self, measured: Deferred[None], looked: Deferred[None]) -> None:
@@ -335,6 +363,7 @@ class Assembly:
         self._bridge.stop()
         await self._server.stopService()
         await self._sending.stop()
+        await self._room.stop()
         self._sampling.stop()
         self._gpus.stop()
         self._roster.leave()
@@ -377,17 +406,25 @@ class Assembly:
             self._roster.expect_no_more(spec.frame_id)
         return self._roster.launch(spec, identity, self._site)
 
-    def _shut_down(self, reason: str) -> None:
-        """Take no more frames, kill those that run, and end once Cuebot has heard of them."""
-        self._roster.close(reason)
-        self._roster.kill_all(reason)
-        background(self._end(), self.log, "shutdown")
+    async def _deliver(self) -> None:
+        """Before a departure: let Cuebot hear of it, and of every frame that has ended."""
+        told = within(self._sending.told(), TELLING_PATIENCE, reactor=self._reactor)
+        told.addErrback(lambda failure: failure.trap(TooLate) and None)
+        delivered = await self._sending.outbox.drain(DELIVERY_PATIENCE)
+        await told
+        if not delivered:
+            self.log.warn("leaving with undelivered completions, they stay on disk")
 
-    async def _end(self) -> None:
-        await self._roster.when_empty()
-        if not await self._sending.outbox.drain(DELIVERY_PATIENCE):
-            self.log.warn("shutting down with undelivered completions, they stay on disk")
-        self._reactor.stop()
+    def _tell_cuebot(self) -> None:
+        """The host's standing has changed."""
+        self._sending.changed()
+
+    def _has_room(self) -> bool:
+        try:
+            return has_room(self._host.sample(), self._ledger.counts())
+        except (OSError, ValueError):
+            self.log.failure("host can't be read, so it stays locked for its user")
+            return False
 
 
 # -- small translations between rooms ------------------------------------------------------------

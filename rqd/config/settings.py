@@ -31,6 +31,10 @@ def _show_memory(size: int | None) -> object:
     return None if size is None else format_size(size)
 
 
+def _show_command(command: tuple[str, ...] | None) -> object:
+    return None if command is None else list(command)
+
+
 @dataclass(frozen=True, slots=True)
 class LoggingSettings:
     """The agent's own log, not that of the frames."""
@@ -123,6 +127,15 @@ class MachineSettings:
     )
     nimby_display_xauthority_path: str | None = path_key(
         None, "X authority file; {username} stands for the user at the display"
+    )
+    nimby_activity_file: str | None = path_key(
+        None, "file that says active or idle: whether somebody uses the host"
+    )
+    reboot_command: tuple[str, ...] | None = key(
+        None, values.command, "command that reboots the machine", _show_command
+    )
+    restart_command: tuple[str, ...] | None = key(
+        None, values.command, "command that restarts the agent", _show_command
     )
     override_real_values: OverrideRealValues = field(
         default_factory=OverrideRealValues,

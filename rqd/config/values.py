@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -118,6 +119,29 @@ def variable_name(value: object) -> str:
     if "=" in name or any(letter.isspace() for letter in name):
         raise Invalid("expected the name of an environment variable")
     return name
+
+
+def command(value: object) -> tuple[str, ...]:
+    """
+    A program and its arguments: a list, or one text that is split as a shell would, quotes and all.
+    No shell runs it, so a text that needs one is refused instead of being taken for arguments.
+    """
+    if isinstance(value, str):
+        value = _split(value)
+    if not isinstance(value, (list, tuple)) or not all(isinstance(word, str) for word in value):
+        raise Invalid("expected a command: one text, or a list of texts")
+    if not value or not value[0] or not all(map(_is_plain, value)):
+        raise Invalid("expected a command that begins with a program")
+    return tuple(value)
+
+
+def _split(line: str) -> list[str]:
+    if set("|&;<>()[]$`*?\n") & set(line):
+        raise Invalid("expected a command without a shell's operators (or: [/bin/sh, -c, ...])")
+    try:
+        return shlex.split(line)
+    except ValueError as problem:
+        raise Invalid(f"expected a command ({problem})") from None
 
 
 def absolute_path(value: object) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 #: Exit statuses that Cuebot understands.
 COULD_NOT_START = 256
+NIMBY_LOCKED = 286
 LOG_TOO_BIG = 287
 #: Reported as exit_signal for a frame that was ended for the memory it used: Cuebot raises the
 #: memory of its layer, and spends no retry on it.

@@ -116,7 +116,7 @@ class Frame:
         self.usage: FrameUsage = EMPTY_USAGE
         self.explanation = ""
         self.members: IMembers | None = None
-        self._berth: Berth | None = None
+        self.berth: Berth | None = None
         self._site = site
         self._identity = identity
         self._files = site.records.files(key)
@@ -173,8 +173,8 @@ class Frame:
         if self._log_whole is not None:
             await self._log_whole
         self._site.clearing.add(self._files)
-        if self._berth is not None:
-            self._site.clearing.add(self._berth)
+        if self.berth is not None:
+            self._site.clearing.add(self.berth)
 
     # -- start ---------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class Frame:
     def _order(self, berth: Berth, environment: dict[str, str]) -> FrameProcess:
         if self._kill is not None:
             raise NotWanted
-        self._berth = berth
+        self.berth = berth
         self.members = berth.members()
         berth.process.order(
             chain.orders(self._surroundings(), self._files.script, self.output.target, environment)
@@ -295,8 +295,8 @@ class Frame:
         """What a failure is reported as: the agent's doing, a start that failed, or by a rule."""
         if self._kill is not None:
             return self._by_agent(ended)
-        assert self._berth is not None
-        account = read_chain(await self._at_state(self._berth.read_chain))
+        assert self.berth is not None
+        account = read_chain(await self._at_state(self.berth.read_chain))
         if not account.started:
             raise CouldNotStart(account.said or "the command's shell never took over")
         return await self._ruled(ended)
@@ -367,7 +367,7 @@ class Frame:
         return Ladder(
             self.members,
             grace,
-            running=lambda: self._berth is not None and self._berth.process.running,
+            running=lambda: self.berth is not None and self.berth.process.running,
             frame_id=self.spec.frame_id,
             reactor=self._site.reactor,
         )

@@ -52,5 +52,5 @@ class FrameProcess(ProcessProtocol):
 def spawn(arguments: list[str], account: int, *, spawner: Spawner) -> FrameProcess:
     """Start a supervisor; raises OSError. ``account`` is its chain file; the caller closes it."""
     process = FrameProcess()
-    spawner.spawn(process, arguments, account)
+    spawner.spawn(process, arguments, account, {})
     return process

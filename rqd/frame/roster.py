@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from rqd.background import background
-from rqd.frame.exits import COULD_NOT_START, FrameEnd
+from rqd.frame.admission import refuse_by
+from rqd.frame.exits import COULD_NOT_START, NIMBY_LOCKED, FrameEnd
 from rqd.frame.lifecycle import Frame, Kill, Phase
 from rqd.frame.members import IMembers
 from rqd.frame.records import new_key
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
 from rqd.log import Logger
-from rqd.refusals import AlreadyRunning, Unavailable, UnknownFrame, WrongState
+from rqd.refusals import AlreadyRunning, UnknownFrame, WrongState
+from rqd.system.condition import HostCondition
 from rqd.system.reservations import Ledger
 from rqd.system.usage import FrameUsage
 
@@ -27,18 +30,26 @@ class Roster:
     """All frames between their launch and their end, by frame id.
 
     ``post`` takes the completion of an ended frame, by key; ``settled`` is called back with the key
-    once Cuebot has it.
+    once Cuebot has it. ``condition`` is that of the host, which may keep frames from it.
     """
 
     log = Logger()
 
-    def __init__(self, *, ledger: Ledger, post: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        post: Callable[[str, bytes], None],
+        condition: Callable[[], HostCondition],
+        reactor: IReactorTime,
+    ) -> None:
         self._ledger = ledger
         self._post = post
+        self._condition = condition
+        self._reactor = reactor
         self._frames: dict[str, Frame] = {}
         self._expected: dict[str, str | None] = {}
         self._unsettled: dict[str, Frame] = {}
-        self._closed = ""
         self._empty: list[Deferred[None]] = []
 
     # -- asking --------------------------------------------------------------------------------
@@ -54,6 +65,10 @@ class Roster:
         except KeyError:
             raise UnknownFrame(f"frame {frame_id!r} doesn't run here") from None
 
+    def berths(self) -> frozenset[str]:
+        """Return the names of the berths that frames run in."""
+        return frozenset(frame.berth.name for frame in self.all() if frame.berth is not None)
+
     def when_empty(self) -> Deferred[None]:
         """Fire once no frame is left."""
         waiting: Deferred[None] = Deferred()
@@ -62,10 +77,6 @@ class Roster:
         return waiting
 
     # -- changing ------------------------------------------------------------------------------
-
-    def close(self, reason: str) -> None:
-        """Take no frames from now on; ``reason`` is what the scheduler is told."""
-        self._closed = reason
 
     def expect(self, frame_id: str) -> None:
         """A launch is on its way, and takes a while: a kill that comes meanwhile ends it."""
@@ -80,8 +91,7 @@ class Roster:
 
     def launch(self, spec: FrameSpec, identity: Identity | None, site: Site) -> Frame:
         """Reserve what a frame needs and let it live; raises Refused, having changed nothing."""
-        if self._closed:
-            raise Unavailable(self._closed)
+        refuse_by(self._condition(), spec)
         self._refuse_known(spec.frame_id)
         key = new_key(spec.frame_id)
         reservation = self._ledger.reserve(
@@ -104,8 +114,21 @@ class Roster:
             self.get(frame_id).kill(Kill(reason))
 
     def kill_all(self, reason: str) -> None:
-        for frame in self.all():
-            frame.kill(Kill(reason))
+        self._kill_each(self.all(), Kill(reason))
+
+    def yield_to_user(self, reason: str) -> None:
+        """NIMBY: the host belongs to its user now, and only frames that ignore that go on."""
+        frames = [frame for frame in self.all() if not frame.spec.ignore_nimby]
+        self._kill_each(frames, Kill(reason, NIMBY_LOCKED))
+
+    def _kill_each(self, frames: list[Frame], kill: Kill) -> None:
+        """One a turn of the reactor: each may mean a look at all processes of the host.
+
+        Calls, and the report that tells why, need not wait for the last one.
+        """
+        if frames:
+            frames.pop(0).kill(kill)
+            self._reactor.callLater(0, self._kill_each, frames, kill)
 
     def settled(self, key: str) -> None:
         """Cuebot has the completion of a frame: its record may go."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -30,11 +31,17 @@ _SET_BACK = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP)
 class Spawner(Protocol):
     """Starts processes that wait for words on their stdin."""
 
-    def spawn(self, protocol: ProcessProtocol, arguments: list[str], account: int) -> None:
+    def spawn(
+        self,
+        protocol: ProcessProtocol,
+        arguments: list[str],
+        account: int,
+        environment: Mapping[str, str],
+    ) -> None:
         """Start ``arguments`` in a session of its own; its first is a path. Raises OSError.
 
-        ``account`` is the descriptor that becomes its stdout and stderr. Its environment is empty.
-        ``protocol`` is connected to a ``SessionProcess``, or what behaves like one.
+        ``account`` is the descriptor that becomes its stdout and stderr. ``protocol`` is connected
+        to a ``SessionProcess``, or what behaves like one.
         """
 
 
@@ -52,9 +59,15 @@ class SessionSpawner:
                 with suppress(OSError):  # one is the listing's own, closed since
                     os.set_inheritable(descriptor, False)
 
-    def spawn(self, protocol: ProcessProtocol, arguments: list[str], account: int) -> None:
+    def spawn(
+        self,
+        protocol: ProcessProtocol,
+        arguments: list[str],
+        account: int,
+        environment: Mapping[str, str],
+    ) -> None:
         """See ``Spawner``."""
-        SessionProcess(self._reactor, protocol, arguments, account)
+        SessionProcess(self._reactor, protocol, arguments, account, environment)
 
 
 @implementer(IReadDescriptor)
@@ -70,13 +83,14 @@ class SessionProcess:
         protocol: ProcessProtocol,
         arguments: list[str],
         account: int,
+        environment: Mapping[str, str],
     ) -> None:
         reading, writing = os.pipe()
         try:
             self.pid = os.posix_spawn(
                 arguments[0],
                 arguments,
-                {},
+                environment,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, reading, 0),
                     (os.POSIX_SPAWN_DUP2, account, 1),
@@ -94,6 +108,7 @@ class SessionProcess:
         self._protocol = protocol
         self._stdin = _Stdin(reactor, writing)
         self._pidfd = -1
+        self._runs = True
         protocol.makeConnection(self)
         self._watch()
 
@@ -104,6 +119,11 @@ class SessionProcess:
     def closeStdin(self) -> None:
         """Let it read to the end of what was written."""
         self._stdin.loseConnection()
+
+    def signalProcess(self, name: str) -> None:
+        """Send SIG``name``; nothing happens to one that has ended."""
+        if self._runs:
+            os.kill(self.pid, signal.Signals[f"SIG{name}"])
 
     def _watch(self) -> None:
         try:
@@ -122,6 +142,7 @@ class SessionProcess:
 
     def processEnded(self, status: int) -> None:
         """It is gone; nothing else of it can be waited for."""
+        self._runs = False
         self._stdin.loseConnection()
         ended = ProcessDone(status) if status == 0 else _terminated(status)
         self._protocol.processExited(Failure(ended))

@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
 #: Changes within this time share one report, seconds.
 COALESCE = 0.05
+#: Reports in flight at once: a change doesn't wait for an answer that takes long.
+MOST = 2
 
 
 class Heartbeat:
-    """Sends the newest facts, one report at a time.
+    """Sends the newest facts, which also have the last word.
 
-    A report is built when it is sent, never before, so none ever waits behind a slow Cuebot: a
-    tick that finds one in flight does nothing, a change that does is sent when that one has
-    ended. A report that failed is followed by a fresh one after ``backoff``, or by the next tick
-    if that is sooner.
+    A report is built when it is sent, never before, so none ever waits behind a slow Cuebot: a tick
+    that finds one in flight does nothing; a change is sent beside it, and where ``MOST`` are in
+    flight, as soon as one of them has ended. Cuebot may look at two that were in flight together in
+    any order: when the older one ends last, another follows. A report that failed is followed by a
+    fresh one after ``backoff``, or by the next tick if that is sooner.
     """
 
     log = Logger()
@@ -48,15 +51,18 @@ class Heartbeat:
         self._backoff = backoff
         self._outage = Outage("status reports")
         self._failures = 0
-        self._in_flight = False
-        self._changed_since = False
+        self._in_flight = 0
+        self._sent = 0
+        self._newest_taken = 0
+        self._untold = False
+        self._waiting: list[tuple[int, Deferred[None]]] = []
         self._timer: IDelayedCall | None = None
-        self._ticks = LoopingCall(self._report)
+        self._ticks = LoopingCall(self._tick)
         self._ticks.clock = reactor
 
     def start(self) -> None:
         """Send the first report now, and go on at the interval."""
-        self._ticks.start(self._interval).addErrback(self._ended)
+        self._ticks.start(self._interval).addErrback(self._unexpected)
 
     def stop(self) -> None:
         """Send nothing more. A report in flight is left to its deadline, or to its client's end."""
@@ -69,38 +75,67 @@ class Heartbeat:
 
         Does nothing unless started, as the first report will tell.
         """
-        if self._in_flight:
-            self._changed_since = True
-        else:
+        self._untold = True
+        if self._in_flight < MOST:
             self._report_in(COALESCE)
 
+    def told(self) -> Deferred[None]:
+        """Fire once a report of what is so now, or later, was taken; at once unless started."""
+        told: Deferred[None] = Deferred()
+        if not self._ticks.running:
+            told.callback(None)
+            return told
+        self._waiting.append((self._sent + 1, told))
+        self.changed()
+        return told
+
+    def _tick(self) -> None:
+        if not self._in_flight:
+            self._report()
+
     def _report(self) -> None:
-        """Build and send, unless a report is in flight."""
-        if self._in_flight:
-            return
+        """Build and send."""
         self._forget_timer()
-        self._changed_since = False
+        self._untold = False
         try:
             report = self._build()
         except Exception:
             self.log.failure("no status report, as it could not be built")
             return
-        self._in_flight = True
+        self._in_flight += 1
+        self._sent += 1
         call = maybeDeferred(self._send, report)
-        call.addCallbacks(self._taken, self._failed).addErrback(self._ended)
+        number = (self._sent,)
+        call.addCallbacks(self._taken, self._failed, callbackArgs=number, errbackArgs=number)
+        call.addErrback(self._unexpected)
 
-    def _taken(self, _: object) -> None:
-        self._in_flight = False
+    def _taken(self, _: object, number: int) -> None:
         self._failures = 0
         self._outage.answered()
-        if self._changed_since:
+        self._ended(number)
+        self._newest_taken = max(self._newest_taken, number)
+        if self._untold:
             self._report_in(COALESCE)
+        self._tell_waiting()
 
-    def _failed(self, failure: Failure) -> None:
-        self._in_flight = False
+    def _failed(self, failure: Failure, number: int) -> None:
         self._failures += 1
         self._outage.failed(failure)
-        self._report_in(self._backoff(self._failures))
+        self._ended(number)
+        self._report_in(COALESCE if self._untold else self._backoff(self._failures))
+
+    def _ended(self, number: int) -> None:
+        self._in_flight -= 1
+        if number < self._newest_taken:
+            self._untold = True
+
+    def _tell_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for number, told in waiting:
+            if number > self._newest_taken:
+                self._waiting.append((number, told))
+            elif not told.called:
+                told.callback(None)
 
     def _report_in(self, delay: float) -> None:
         """Report after ``delay`` seconds, or when that was due already if sooner."""
@@ -114,12 +149,13 @@ class Heartbeat:
 
     def _timer_fired(self) -> None:
         self._timer = None
-        self._report()
+        if not self._in_flight or (self._untold and self._in_flight < MOST):
+            self._report()
 
     def _forget_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _ended(self, failure: Failure) -> None:
+    def _unexpected(self, failure: Failure) -> None:
         self.log.failure("status reports met the unexpected", failure)

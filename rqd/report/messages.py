@@ -56,11 +56,17 @@ def render_host(
         load=int32(sample.load),
         boot_time=int32(sample.boot_time),
         tags=map(text, sample.tags),
-        attributes=texts(sample.attributes),
+        attributes=texts(sample.attributes) | _waiting_for(condition),
         num_gpus=int32(gpus.count),
         free_gpu_mem=int64(gpus.free),
         total_gpu_mem=int64(gpus.total),
     )
+
+
+def _waiting_for(condition: HostCondition) -> dict[str, str]:
+    """The hardware state has a word for a reboot only."""
+    action = condition.waiting_for
+    return {} if action is None else {"whenIdle": action.value}
 
 
 def core_detail(counts: CoreCounts) -> report_pb2.CoreDetail:

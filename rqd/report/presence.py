@@ -57,6 +57,10 @@ class Presence:
         """Something that the reports tell has changed (a lock, NIMBY, the hardware's state)."""
         self._heartbeat.changed()
 
+    def told(self) -> Deferred[None]:
+        """Fire once Cuebot took a status report of what is so now; at once if none is sent yet."""
+        return self._heartbeat.told()
+
     def _accepted(self, _: None) -> None:
         if self._forget_patience():
             self._heartbeat.start()

@@ -67,6 +67,10 @@ class Sending:
         """Something that reports tell is another now: a report follows soon."""
         self._presence.changed()
 
+    def told(self) -> Deferred[None]:
+        """Fire once Cuebot took a status report of what is so now; may take as long as Cuebot."""
+        return self._presence.told()
+
     def stop(self) -> Deferred[None]:
         """Send nothing more; fires within a bounded time."""
         self._presence.stop()

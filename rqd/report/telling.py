@@ -44,6 +44,7 @@ class Telling:
         self._frames = frames
         self._host = report_pb2.RenderHost()
         self._host_at = float("-inf")
+        self._host_in: HostCondition | None = None
 
     def boot(self) -> report_pb2.BootReport:
         return messages.boot_report(self._newest_host(), messages.core_detail(self._counts()))
@@ -53,8 +54,12 @@ class Telling:
         return messages.host_report(self._newest_host(), self._frames(), counts)
 
     def completion(self, frame: FrameFacts, end: FrameEnd) -> bytes:
-        """Serialised: it is kept on disk and sent again and again as the same bytes."""
-        if self._clock.seconds() - self._host_at > HOST_AGE:
+        """Serialised: it is kept on disk and sent again and again as the same bytes.
+
+        Cuebot judges an end by the host's condition in it, so that is never an old one.
+        """
+        old = self._clock.seconds() - self._host_at > HOST_AGE
+        if old or self._condition() != self._host_in:
             try:
                 self._newest_host()
             except (OSError, ValueError):
@@ -62,6 +67,7 @@ class Telling:
         return messages.completion(self._host, frame, end).SerializeToString()
 
     def _newest_host(self) -> report_pb2.RenderHost:
-        self._host = messages.render_host(self._sample(), self._condition(), self._gpus())
-        self._host_at = self._clock.seconds()
+        condition = self._condition()
+        self._host = messages.render_host(self._sample(), condition, self._gpus())
+        self._host_at, self._host_in = self._clock.seconds(), condition
         return self._host

@@ -1,14 +1,32 @@
-"""What the host is good for at the moment, as the reports tell it."""
+"""What the host is good for at the moment, as the reports tell it and launches are judged by it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+#: Names of ``host.HardwareState`` values.
+UP, DOWN, REBOOTING, REBOOT_WHEN_IDLE = "UP", "DOWN", "REBOOTING", "REBOOT_WHEN_IDLE"
+
+
+class IdleAction(Enum):
+    """What can be left for the moment when no frame runs any more."""
+
+    REBOOT = "reboot"
+    SHUTDOWN = "shutdown"
+    RESTART = "restart"
 
 
 @dataclass(frozen=True, slots=True)
 class HostCondition:
-    """``state`` is the name of a ``host.HardwareState`` value."""
+    """``state`` is the name of a ``host.HardwareState`` value.
 
-    state: str = "UP"
+    ``waiting_for`` is what happens once no frame runs. ``stopping`` says why the agent is about to
+    end; empty while it isn't.
+    """
+
+    state: str = UP
     nimby_enabled: bool = False
     nimby_locked: bool = False
+    waiting_for: IdleAction | None = None
+    stopping: str = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.config.settings import DockerMount, ExitStatusRule
@@ -47,6 +49,29 @@ class ScalarTests(SynchronousTestCase):
             self.assertEqual(
                 len(problems(self, f"grpc: {{backoff_jitter_percentage: {value}}}")), 1
             )
+
+    def test_commands(self) -> None:
+        """A command is a list of words, or a line of them; no word is more than it says."""
+        for written, command in (
+            ('"sv restart openrqd"', ("sv", "restart", "openrqd")),
+            (json.dumps("say 'good night' \"you all\""), ("say", "good night", "you all")),
+            ("[/bin/sh, -c, 'sync && reboot']", ("/bin/sh", "-c", "sync && reboot")),
+        ):
+            found = loaded(self, f"machine: {{reboot_command: {written}}}")
+            self.assertEqual(found.settings.machine.reboot_command, command)
+        found = loaded(self, OPENRQD__MACHINE__RESTART_COMMAND="sv restart openrqd")
+        self.assertEqual(found.settings.machine.restart_command, ("sv", "restart", "openrqd"))
+
+    def test_commands_for_a_shell(self) -> None:
+        """A line that only a shell understands is refused: its rest would become arguments."""
+        for line in ("sync && reboot", "reboot; true", "reboot >/dev/null", "echo $HOME", "a\nb"):
+            (problem,) = problems(self, f"machine: {{reboot_command: {json.dumps(line)}}}")
+            self.assertIn("[/bin/sh, -c, ...]", problem)
+
+    def test_no_commands(self) -> None:
+        """What names no program is refused."""
+        for written in ('""', '" "', "[]", '[""]', "[1]", "7", "{a: b}", '"\'"', '["a\\0"]'):
+            self.assertEqual(len(problems(self, f"machine: {{reboot_command: {written}}}")), 1)
 
     def test_roots_are_refused(self) -> None:
         """A default user or group that is root's is refused."""

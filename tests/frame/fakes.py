@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
@@ -75,9 +75,9 @@ class FakeProcess:
         self.orders += text
 
     def closeStdin(self) -> None:
-        """As in C{IProcessTransport}; without orders it ends."""
+        """As in C{IProcessTransport}; a supervisor without orders ends."""
         self.waits = False
-        if not self.orders:
+        if not self.orders and "openrqd" in self.arguments:
             self.end(1)
 
     @property
@@ -128,7 +128,13 @@ class ProcessReactor(Clock):
         self.spawned: list[FakeProcess] = []
         self.refusal: OSError | None = None
 
-    def spawn(self, protocol: ProcessProtocol, arguments: list[str], account: int) -> None:
+    def spawn(
+        self,
+        protocol: ProcessProtocol,
+        arguments: list[str],
+        account: int,
+        environment: Mapping[str, str],
+    ) -> None:
         """As in C{Spawner}."""
         if self.refusal is not None:
             raise self.refusal

@@ -20,6 +20,7 @@ from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
 from rqd.system.cgroups import CgroupTree
+from rqd.system.condition import HostCondition
 from rqd.system.oomkills import OomKills
 from rqd.system.reservations import Ledger
 from rqd.system.topology import Core, Topology
@@ -46,7 +47,13 @@ class Place:
         records.prepare()
         self.clearing = Clearing(reactor=self.reactor, workers=self.workers)
         self.posted: list[tuple[str, bytes]] = []
-        self.roster = Roster(ledger=self.ledger, post=lambda *what: self.posted.append(what))
+        self.condition = HostCondition()
+        self.roster = Roster(
+            ledger=self.ledger,
+            post=lambda *what: self.posted.append(what),
+            condition=lambda: self.condition,
+            reactor=self.reactor,
+        )
         self.site = Site(
             reactor=self.reactor,
             terms=Terms(

@@ -15,13 +15,13 @@ class SpawnTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = ProcessReactor()
-        self.process = spawn(["/bin/sh", "-c", "true"], 2, spawner=self.reactor)
+        self.process = spawn(["/bin/sh", "-c", "true", "openrqd"], 2, spawner=self.reactor)
         (self.spawned,) = self.reactor.spawned
         self.addCleanup(self.spawned.close)
 
     def test_start(self) -> None:
         """It is started with its arguments, its pid is known, and it waits."""
-        self.assertEqual(self.spawned.arguments, ["/bin/sh", "-c", "true"])
+        self.assertEqual(self.spawned.arguments, ["/bin/sh", "-c", "true", "openrqd"])
         self.assertEqual(self.process.pid, self.spawned.pid)
         self.assertTrue(self.process.running and self.spawned.waits)
         self.assertEqual(self.spawned.orders, b"")

@@ -16,6 +16,7 @@ from rqd.refusals import (
     UnknownFrame,
     WrongState,
 )
+from rqd.system.condition import HostCondition
 from rqd.system.gpus import Gpu
 from rqd.system.usage import FrameUsage
 from tests.frame.fakes import FakeMembers, composed
@@ -99,12 +100,15 @@ class LaunchTests(RosterCase):
         self.end()
         self.launch(num_gpus=1)
 
-    def test_closed(self) -> None:
-        """A closed roster takes nobody, and says why; who runs goes on."""
+    def test_condition(self) -> None:
+        """A host that takes no frames says why; who runs goes on."""
         self.launch("a")
-        self.roster.close("shutting down")
+        self.place.condition = HostCondition(stopping="shutting down")
         self.assertEqual(self.refused(Unavailable), "shutting down")
+        self.place.condition = HostCondition(nimby_locked=True)
+        self.refused(WrongState)
         self.assertEqual(len(self.roster.all()), 1)
+        self.launch("b", ignore_nimby=True)
 
     def test_expected(self) -> None:
         """A launch that is on its way is known: it can't come twice, and a kill ends it."""
@@ -251,12 +255,52 @@ class KillTests(RosterCase):
         self.roster.kill("f", "not wanted")
         self.assertIs(self.roster.get("f"), frame)
 
+    def test_one_a_turn(self) -> None:
+        """To end very many doesn't keep the reactor from everything else."""
+        frames = [self.launch(str(number), num_cores=1) for number in range(3)]
+        members = [FakeMembers(11) for _ in frames]
+        for frame, each in zip(frames, members, strict=True):
+            frame.members = each
+        self.roster.kill_all("shutdown")
+        self.assertEqual([bool(each.heard) for each in members], [True, False, False])
+        self.place.turn()
+        self.assertEqual([bool(each.heard) for each in members], [True, True, True])
+
+    def test_user(self) -> None:
+        """For a user, frames end with a status of their own; those that ignore NIMBY go on."""
+        self.place.workers.hold("state")
+        self.launch("a")
+        self.launch("b", ignore_nimby=True)
+        self.roster.yield_to_user("somebody came")
+        self.place.turn()
+        self.place.workers.release("state")
+        self.place.turn()
+        self.assertEqual(self.reports, [b"286/15 somebody came"])
+        self.assertEqual([frame.spec.frame_id for frame in self.roster.all()], ["b"])
+
+    def test_user_and_success(self) -> None:
+        """A frame that has succeeded all the same has succeeded."""
+        frame = self.launch("a")
+        frame.members = FakeMembers()
+        self.roster.yield_to_user("somebody came")
+        self.end()
+        self.assertEqual(self.reports, [b"0/0 somebody came"])
+
+    def test_user_and_failure(self) -> None:
+        """One that failed, by a signal or because it was asked to end, did so for the user."""
+        frame = self.launch("a")
+        frame.members = FakeMembers()
+        self.roster.yield_to_user("somebody came")
+        self.end(status=3)
+        self.assertEqual(self.reports, [b"286/0 somebody came"])
+
     def test_all(self) -> None:
         """All of them, the ones about to start included."""
         self.launch("a")
         self.place.workers.hold("state")
         self.launch("b")
         self.roster.kill_all("shutdown")
+        self.place.turn()
         self.place.workers.release("state")
         self.place.turn()
         self.end(0, status=143)

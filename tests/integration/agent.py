@@ -14,10 +14,11 @@ import grpc
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, TestCase
 
-from rqd.proto import report_pb2, rqd_pb2
+from rqd.proto import host_pb2, report_pb2, rqd_pb2
 from tests.environments import lacks
 from tests.integration import remains
 from tests.integration.agent_process import CORES, PATIENCE, AgentProcess
+from tests.integration.farm import FakeCuebot
 from tests.integration.launched import Gate, Launched
 from tests.integration.log_frames import until
 
@@ -80,6 +81,36 @@ class Agent(AgentProcess):
         call = rqd_pb2.RqdStaticReportStatusRequest()
         return self.stub.ReportStatus(call, timeout=PATIENCE).host_report
 
+    # -- the host ------------------------------------------------------------------------------
+
+    def call(self, method: str) -> None:
+        """Call a method of RqdInterface whose request is empty; raises grpc.RpcError."""
+        name = method.replace("RqdIdle", "Idle").replace("RqdNow", "Now")
+        request = getattr(rqd_pb2, f"RqdStatic{name}Request")()
+        getattr(self.stub, method)(request, timeout=PATIENCE)
+
+    def lock(self, points: int) -> None:
+        self.stub.Lock(rqd_pb2.RqdStaticLockRequest(cores=points), timeout=PATIENCE)
+
+    def unlock(self, points: int) -> None:
+        self.stub.Unlock(rqd_pb2.RqdStaticUnlockRequest(cores=points), timeout=PATIENCE)
+
+    @property
+    def hardware_state(self) -> str:
+        """The hardware state, as it would be reported now."""
+        return state_of(self.report())
+
+    async def told(
+        self, predicate: Callable[[report_pb2.HostReport], bool], since: int = 0
+    ) -> report_pb2.HostReport:
+        """Wait for a status report, after the first ``since``, of which this is true."""
+
+        def found(cuebot: FakeCuebot) -> report_pb2.HostReport | None:
+            return next(filter(predicate, cuebot.statuses[since:]), None)
+
+        report: report_pb2.HostReport = await self.cuebot.wait_for(found, PATIENCE)
+        return report
+
     # -- what must be so at the end ------------------------------------------------------------
 
     def remaining(self) -> list[str]:
@@ -104,6 +135,11 @@ class Agent(AgentProcess):
         told = [report.frame.resource_id for report in self.cuebot.completions]
         if len(told) != len(set(told)):
             raise AssertionError("a completion was taken more than once")
+
+
+def state_of(report: report_pb2.HostReport) -> str:
+    """The name of its hardware state."""
+    return host_pb2.HardwareState.Name(report.host.state)
 
 
 class AgentCase(TestCase):

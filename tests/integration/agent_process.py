@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -60,12 +61,29 @@ class AgentProcess:
         for name in (self.temp, self.logs):
             os.mkdir(name)
             os.chmod(name, 0o1777)
+        self.reboots = self._stand_in("reboot")
+        self.restarts = self._stand_in("restart")
         self._settings = settings
         self.gates: list[Gate] = []
         self._exited: Deferred[int] | None = None
         self.channel: grpc.Channel | None = None
         self.pid = 0
         self.status: int | None = None
+
+    def _stand_in(self, action: str) -> Path:
+        """Make what an agent under test runs in place of the real thing.
+
+        Each run adds a line to the file that is returned. While there is a file ``<action>-fails``
+        it fails, once it has run.
+        """
+        done = Path(self.folder, f"{action}s")
+        program = Path(self.folder, f"stand-in-{action}")
+        program.write_text(
+            f"#!/bin/sh\necho {action} >>{done}\n"
+            f"[ ! -e {self.folder}/{action}-fails ] || {{ echo no {action} today; exit 4; }}\n"
+        )
+        program.chmod(0o755)
+        return done
 
     # -- the process ---------------------------------------------------------------------------
 
@@ -118,6 +136,8 @@ class AgentProcess:
             "machine": {
                 "temp_path": self.temp,
                 "override_real_values": {"cores": CORES, "hostname": "render042"},
+                "reboot_command": [f"{self.folder}/stand-in-reboot"],
+                "restart_command": [f"{self.folder}/stand-in-restart"],
             },
             "runner": {
                 "temp_path": self.temp,
@@ -148,6 +168,19 @@ class AgentProcess:
             os.close(log)
         self.pid = process.transport.pid
         self.status, self._exited = None, process.exited
+
+    async def end(self, number: int = signal.SIGTERM) -> int:
+        """End the agent by a signal and wait for that; frames go on. Returns its exit status."""
+        self.signal(number)
+        return await self.exit()
+
+    async def start_again(self, **changes: dict[str, Any]) -> None:
+        """Start the agent that has ended once more, with some settings changed."""
+        for section, values in changes.items():
+            self._settings = {**self._settings, section: self._settings.get(section, {}) | values}
+        assert self.channel is not None
+        self.channel.close()
+        await self.start()
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)

@@ -99,6 +99,7 @@ class AgentTestCase(SynchronousTestCase):
         imported = [str(SOURCE_TREE), str(SOURCE_TREE / "twisted_plugins"), *filter(None, sys.path)]
         return {
             "HOME": str(self.folder),
+            "OPENRQD_STAND_INS_ONLY": "1",
             "PATH": os.environ.get("PATH", os.defpath),
             "PYTHONPATH": os.pathsep.join(imported),
         }

@@ -77,12 +77,6 @@ class AskedTests(AgentCase):
             self.assert_refused("NOT_FOUND", method, call)
 
     @on_agent()
-    async def test_not_built(self, agent: Agent) -> None:
-        """Methods that are not built yet say so."""
-        call = rqd_pb2.RqdStaticNimbyOnRequest()
-        self.assert_refused("UNAVAILABLE", agent.stub.NimbyOn, call)
-
-    @on_agent()
     async def test_host(self, agent: Agent) -> None:
         """The host's report holds what its startup report said, and what is there is counted."""
         report = agent.report()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from rqd.proto import report_pb2, rqd_pb2
 from tests.integration.agent import CORES, PATIENCE, Agent, AgentCase, on_agent
+from tests.integration.farm import STATUS, hang
 
 TOTAL = CORES * 100
 #: No status report comes by itself within a test.
@@ -66,6 +67,24 @@ class LockTests(AgentCase):
         self.assertEqual(await self.told(agent, lock_all), (0, TOTAL, 0))
         self.assertEqual(await self.told(agent, unlock, 100), (100, TOTAL - 100, 0))
         self.assert_sums(agent)
+
+    @on_agent(machine=SELDOM)
+    async def test_cuebot_hangs(self, agent: Agent) -> None:
+        """A change is told although Cuebot hasn't answered the report before."""
+        await self.begun(agent)
+        agent.cuebot.script(STATUS, hang)
+        lock(agent, 100)
+        await agent.cuebot.wait_for(lambda cuebot: len(self.statuses(agent)) == 2, PATIENCE)
+        lock(agent, 200)
+        report = await agent.told(lambda report: report.core_info.locked_cores == 300)
+        self.assertIs(self.statuses(agent)[2], report)
+        agent.cuebot.release()
+        await agent.cuebot.wait_for(lambda cuebot: len(cuebot.statuses) == 4, PATIENCE)
+        self.assertEqual(agent.cuebot.statuses[-1].core_info.locked_cores, 300)
+
+    def statuses(self, agent: Agent) -> list[report_pb2.HostReport]:
+        """All that have arrived, answered or not."""
+        return [report for kind, report in agent.cuebot.attempts if kind == STATUS]
 
     @on_agent(machine=SELDOM)
     async def test_launches(self, agent: Agent) -> None:

@@ -62,17 +62,82 @@ class HeartbeatTests(SynchronousTestCase):
         self.assertEqual(len(self.calls.sent), 2)
 
     def test_change_in_flight(self) -> None:
-        """Changes while a report is in flight are reported once that has ended, by one report."""
+        """A change is told soon, whatever Cuebot is at; further ones once it has answered."""
         self.heartbeat.start()
         for facts in ("locked", "unlocked", "locked again"):
             self.facts = facts
             self.heartbeat.changed()
             self.clock.advance(1)
-        self.assertEqual(len(self.calls.sent), 1)
+        self.assertEqual(self.calls.sent, ["idle", "locked"])
+        self.calls.take(0)
+        self.clock.advance(COALESCE)
+        self.assertEqual(self.calls.sent[2:], ["locked again"])
+        self.calls.take(0)
+        self.calls.take(0)
+        self.clock.advance(COALESCE)
+        self.assertEqual(len(self.calls.sent), 3)
+
+    def test_within_100_ms(self) -> None:
+        """A report of a change leaves within a tenth of a second, also while one hangs."""
+        self.assertLess(COALESCE, 0.1)
+        self.heartbeat.start()
+        self.clock.advance(INTERVAL / 2)
+        self.heartbeat.changed()
+        self.clock.advance(COALESCE)
+        self.assertEqual(len(self.calls.open), 2)
+
+    def test_hanging(self) -> None:
+        """No more than two are ever on their way, however many changes there are."""
+        self.heartbeat.start()
+        for _ in range(100):
+            self.heartbeat.changed()
+            self.clock.advance(INTERVAL / 3)
+        self.assertEqual(len(self.calls.open), 2)
+
+    def overtaken(self) -> None:
+        """Two reports are in flight, and the newer is taken first."""
+        self.heartbeat.start()
+        self.facts = "locked"
+        self.heartbeat.changed()
+        self.clock.advance(COALESCE)
+        self.calls.take(1)
+        self.clock.advance(COALESCE)
+        self.assertEqual(len(self.calls.sent), 2)
+
+    def test_overtaken(self) -> None:
+        """If the older of two is taken last, the newest facts are told once more."""
+        self.overtaken()
         self.calls.take()
         self.clock.advance(COALESCE)
-        self.assertEqual(self.calls.take(), "locked again")
-        self.assertEqual(len(self.calls.sent), 2)
+        self.assertEqual(self.calls.sent[2:], ["locked"])
+        self.calls.take()
+        self.clock.advance(COALESCE)
+        self.assertEqual(len(self.calls.sent), 3)
+
+    def test_overtaken_and_failed(self) -> None:
+        """Neither is a failure proof that Cuebot didn't hear the older one."""
+        self.overtaken()
+        self.calls.refuse()
+        self.clock.advance(COALESCE)
+        self.assertEqual(self.calls.take(), "locked")
+
+    def test_told(self) -> None:
+        """Who wants to know is told when Cuebot has heard what was so when they asked."""
+        self.heartbeat.start()
+        self.facts = "locked"
+        told = self.heartbeat.told()
+        self.calls.take()
+        self.assertNoResult(told)
+        self.clock.advance(COALESCE)
+        self.calls.refuse()
+        self.assertNoResult(told)
+        self.clock.advance(RETRY)
+        self.assertEqual(self.calls.take(), "locked")
+        self.successResultOf(told)
+
+    def test_told_before_start(self) -> None:
+        """Where no status is reported yet there is nothing to wait for."""
+        self.successResultOf(self.heartbeat.told())
 
     def test_slow_cuebot(self) -> None:
         """Reports don't queue behind one that is not answered; the next tells the newest facts."""

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.frame.exits import COULD_NOT_START, FrameEnd
 from rqd.proto import host_pb2, report_pb2
 from rqd.report import messages
-from rqd.system.condition import HostCondition
+from rqd.system.condition import HostCondition, IdleAction
 from rqd.system.gpus import GpuTotals
 from rqd.system.reservations import CoreCounts
 from rqd.system.usage import FrameUsage
@@ -90,6 +90,13 @@ class HostTests(SynchronousTestCase):
         self.assertEqual(
             as_json(host), HOST | {"num_gpus": 2, "total_gpu_mem": "4096", "free_gpu_mem": "1024"}
         )
+
+    def test_waiting(self) -> None:
+        """A host says what it waits for idle to do, also where no hardware state has a word."""
+        for action in IdleAction:
+            host = messages.render_host(host_sample(), HostCondition(waiting_for=action))
+            self.assertEqual(host.attributes["whenIdle"], action.value)
+            self.assertEqual(host.attributes["SP_OS"], "Linux")
 
     def test_locked_cores(self) -> None:
         """Locked and booked cores are told apart."""

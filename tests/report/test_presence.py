@@ -72,3 +72,14 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.clock.advance(PATIENCE)
         self.assertEqual(self.calls.sent, ["status"])
+
+    def test_told(self) -> None:
+        """Who leaves hears when Cuebot has heard; where nothing is reported yet, at once."""
+        self.successResultOf(self.presence.told())
+        self.announced.callback(None)
+        told = self.presence.told()
+        self.calls.take()
+        self.assertNoResult(told)
+        self.clock.advance(COALESCE)
+        self.calls.take()
+        self.successResultOf(told)

@@ -94,6 +94,12 @@ class TellingTests(SynchronousTestCase):
         self.load = 7
         self.assertEqual(self.completion().host.load, 7)
 
+    def test_completion_after_change(self) -> None:
+        """A completion tells of the host's condition as it is, however young the last look is."""
+        self.completion()
+        self.condition = HostCondition(nimby_locked=True)
+        self.assertTrue(self.completion().host.nimby_locked)
+
     def test_completion_after_status(self) -> None:
         """A look that a status report took is good for completions, too."""
         self.telling.status()

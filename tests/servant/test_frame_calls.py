@@ -1,4 +1,4 @@
-"""What each call does."""
+"""What each call about frames does."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.lifecycle import Frame
 from rqd.frame.spec import FrameSpec
-from rqd.proto import report_pb2, rqd_pb2
-from rqd.refusals import AlreadyRunning, InvalidRequest, NotEnough, Unavailable, UnknownFrame
+from rqd.proto import rqd_pb2
+from rqd.refusals import AlreadyRunning, InvalidRequest, NotEnough, UnknownFrame
 from rqd.report.messages import FrameFacts
-from rqd.servant.calls import NO_REASON, Calls, Host
-from rqd.servant.rqd_interface import _UNSERVED, RqdInterface
+from rqd.servant.frame_calls import NO_REASON, FrameCalls
+from rqd.servant.rqd_interface import RqdInterface, RunningFrame
 from tests.frame.place import Place
-
-REPORT = report_pb2.HostReport(host=report_pb2.RenderHost(name="render042"))
 
 
 class CallsCase(SynchronousTestCase):
@@ -24,22 +22,14 @@ class CallsCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.place = Place(self)
-        self.changes = 0
-        self.shut_down: list[str] = []
-        host = Host(
+        self.calls = FrameCalls(
+            self.place.roster,
             launch=self.start,
             facts=lambda frame: FrameFacts(frame.spec, frame.started_at, frame.usage),
-            report=lambda: REPORT,
-            changed=self.change,
-            shut_down=self.shut_down.append,
         )
-        self.calls = Calls(host, self.place.roster, self.place.ledger)
 
     def start(self, spec: FrameSpec) -> Frame | Deferred[Frame]:
         return self.place.roster.launch(spec, None, self.place.site)
-
-    def change(self) -> None:
-        self.changes += 1
 
     def run_frame(self, **changes: Any) -> rqd_pb2.RunFrame:
         fields: dict[str, Any] = {
@@ -144,63 +134,12 @@ class FrameCallsTests(CallsCase):
         self.assertEqual(self.killed(""), b"1/15 " + NO_REASON.encode())
 
 
-class HostCallsTests(CallsCase):
-    """Calls about the host."""
-
-    def locked(self) -> tuple[int, int]:
-        """Points locked, and how often Cuebot was to hear of a change."""
-        return self.place.ledger.counts().locked, self.changes
-
-    def test_report(self) -> None:
-        """A status report is at hand."""
-        self.assertEqual(self.calls.report(), REPORT)
-
-    def test_lock(self) -> None:
-        """Cores are locked and unlocked in points, at most all of them, and Cuebot hears of it."""
-        self.calls.lock(150)
-        self.assertEqual(self.locked(), (150, 1))
-        self.calls.unlock(50)
-        self.assertEqual(self.locked(), (100, 2))
-        self.calls.lock(10_000)
-        self.assertEqual(self.locked(), (400, 3))
-        self.calls.unlock(10_000)
-        self.assertEqual(self.locked(), (0, 4))
-
-    def test_lock_all(self) -> None:
-        """All of them too."""
-        self.calls.lock_all()
-        self.assertEqual(self.locked(), (400, 1))
-        self.calls.unlock_all()
-        self.assertEqual(self.locked(), (0, 2))
-
-    def test_negative(self) -> None:
-        """A negative number is refused, nothing changes, and nobody has to hear of that."""
-        self.assertRaises(InvalidRequest, self.calls.lock, -1)
-        self.assertRaises(InvalidRequest, self.calls.unlock, -1)
-        self.assertEqual(self.locked(), (0, 0))
-
-    def test_locked_host(self) -> None:
-        """A locked host takes no frames."""
-        self.calls.lock_all()
-        self.assertRaises(NotEnough, self.launch)
-
-    def test_shut_down(self) -> None:
-        """A shutdown is passed on with its reason."""
-        self.calls.shut_down_now()
-        self.assertEqual(self.shut_down, ["the agent was told to shut down now"])
-
-    def test_unserved(self) -> None:
-        """What isn't built yet is named."""
-        refusal = self.assertRaises(Unavailable, self.calls.unserved, "RebootNow")
-        self.assertIn("RebootNow is not served", refusal.detail)
-
-
 class ContractTests(SynchronousTestCase):
-    """L{RqdInterface}."""
+    """The services."""
 
     def test_whole(self) -> None:
-        """Every method of the contract is there: served, or refused in a sentence of ours."""
-        service = rqd_pb2.DESCRIPTOR.services_by_name["RqdInterface"]
-        methods = {method.name for method in service.methods}
-        self.assertEqual(methods - set(vars(RqdInterface)), set())
-        self.assertLess(set(_UNSERVED), methods)
+        """Every method of the contract is served."""
+        for served in (RqdInterface, RunningFrame):
+            service = rqd_pb2.DESCRIPTOR.services_by_name[served.__name__]
+            methods = {method.name for method in service.methods}
+            self.assertEqual(methods - set(vars(served)), set())

@@ -1,0 +1,37 @@
+"""Frames that an earlier agent started, and that still run.
+
+Who would reboot the machine has to know of them, also as long as nobody picks them up.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from rqd.logging import checkpoint
+
+_STARTED = re.compile(rb"born ([0-9]{1,10})\nup\n")
+
+
+def survivors(state: str, known: frozenset[str], proc_root: str = "/proc") -> list[str]:
+    """Return the berths with running frames in the state folder ``state`` that are not ``known``.
+
+    A supervisor is recognised by its chain file, which it holds open: no other process does, so a
+    pid that was used again is not mistaken. Blocks; in a worker.
+    """
+    chains = Path(state, "berths").glob("*.chain")
+    return [path.stem for path in chains if path.stem not in known and _runs(path, proc_root)]
+
+
+def _runs(chain: Path, proc_root: str) -> bool:
+    try:
+        with open(chain, "rb") as account:
+            facts = os.fstat(account.fileno())
+            account.seek(len(checkpoint.BLANK))
+            started = _STARTED.match(account.read(64))
+        return started is not None and os.path.samestat(
+            facts, os.stat(f"{proc_root}/{int(started[1])}/fd/1")
+        )
+    except OSError:
+        return False
