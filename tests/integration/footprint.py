@@ -7,6 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+#: Threads that an agent may start once there is work: its pools grow to their limits and stay
+#: (docs/architecture.md), whatever the number of calls and frames.
+POOLS = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Footprint:

@@ -18,7 +18,7 @@ from rqd.proto import rqd_pb2
 from tests.environments import SOURCE_TREE
 from tests.integration import remains
 from tests.integration.agent import CORES, PATIENCE, Agent, AgentCase, on_agent
-from tests.integration.footprint import footprint
+from tests.integration.footprint import POOLS, footprint
 from tests.integration.fuzz_requests import Requests
 from tests.integration.fuzzer import Fuzzer
 from tests.integration.log_frames import until
@@ -94,7 +94,7 @@ class FuzzTests(AgentCase):
         await until(lambda: footprint(agent.pid).descriptors <= before.descriptors)
         after = footprint(agent.pid)
         self.tell(fuzzer, took, latencies, f"memory {grown[0]} -> {after.memory} KiB")
-        self.assertLessEqual(after.threads, before.threads + 8)
+        self.assertLessEqual(after.threads, before.threads + POOLS)
         self.assertLess(after.memory - grown[0], GROWTH)
         self.assertLess(percentile(latencies, 95), P95)
         self.assertEqual({name for name, _ in fuzzer.answers}, {each.name for each in METHODS})
