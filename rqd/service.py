@@ -196,9 +196,9 @@ class Assembly:
 
     def _assemble_frames(self, umask: int) -> None:
         runner = self._settings.runner
+        self._loki_notice = LokiNotice()
         self._records = Records(runner.snapshots_path, runner.temp_path)
         self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
-        self._loki_notice = LokiNotice()
         self._roster = Roster(ledger=self._ledger, post=self._sending.outbox.post)
         self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
         self._logs = FrameLogs(
