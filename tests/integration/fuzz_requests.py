@@ -42,6 +42,8 @@ _LEGAL: Mapping[str, frozenset[str]] = {
     "Kill": _OF_A_FRAME,
     "KillRunningFrame": _OF_A_FRAME,
     "Status": _OF_A_FRAME,
+    # A NimbyOff may come in between.
+    "NimbyOn": _OF_THE_HOST | {"FAILED_PRECONDITION"},
 }
 
 

@@ -6,15 +6,15 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import grpc
 
 from rqd.proto import rqd_pb2
+from tests.integration import activity
 from tests.integration.agent import PATIENCE, Agent
-from tests.integration.contract_model import KILLS, LOCKS, Call, Launch
+from tests.integration.contract_model import LOCKS, Call, Launch
 from tests.integration.methods import method
 
 CLIENTS = 16
@@ -165,8 +165,8 @@ class Farm:
 class User:
     """Somebody whose workstation it is: what the activity file says."""
 
-    def __init__(self, path: Path, chance: Random) -> None:
-        self._path = path
+    def __init__(self, agent: Agent, chance: Random) -> None:
+        self._agent = agent
         self._chance = chance
         self.sit(active=False)
 
@@ -177,12 +177,9 @@ class User:
 
     def sit(self, *, active: bool) -> None:
         self.active = active
-        new = self._path.with_suffix(".new")
-        new.write_text("active\n" if active else "idle\n")
-        new.rename(self._path)
+        activity.tell(self._agent, "active" if active else "idle")
 
 
 def of_kill(frame_id: str) -> Call:
     """The last call for a frame."""
-    assert "KillRunningFrame" in KILLS
     return Call(0, "KillRunningFrame", frame_id)

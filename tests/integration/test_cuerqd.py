@@ -15,6 +15,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from tests.integration import activity
+from tests.integration.activity import ACTIVITY_FILE
 from tests.integration.agent import CORES, Agent, AgentCase, on_agent
 from tests.integration.cuerqd import Cuerqd, Said, help_text
 from tests.integration.log_frames import until
@@ -30,21 +32,22 @@ def stand_in(name: str) -> list[str]:
 
 
 #: Harmless commands in the places of those that end a machine or an agent.
-STAND_INS = {
+MACHINE = ACTIVITY_FILE | {
     "reboot_command": stand_in("rebooted"),
     "restart_command": stand_in("restarted"),
 }
 
 
-def against_agent(
-    **machine: Any,
-) -> Callable[[Callable[[Any, Agent, Cuerqd], Any]], Callable[[Any], Deferred[None]]]:
+def against_agent() -> Callable[
+    [Callable[[Any, Agent, Cuerqd], Any]], Callable[[Any], Deferred[None]]
+]:
     """Run a test with an agent of its own that can do no harm, and a client for it."""
 
     def decorate(test: Callable[[Any, Agent, Cuerqd], Any]) -> Callable[[Any], Deferred[None]]:
-        @on_agent(**shut_in(), clean=False, machine=STAND_INS | machine)
+        @on_agent(**shut_in(), clean=False, machine=MACHINE)
         @wraps(test)
         async def run(case: Any, agent: Agent) -> None:
+            activity.tell(agent, "idle")
             await test(case, agent, Cuerqd(agent))
 
         return run

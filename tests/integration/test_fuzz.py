@@ -16,7 +16,8 @@ from twisted.internet.threads import deferToThread
 
 from rqd.proto import rqd_pb2
 from tests.environments import SOURCE_TREE
-from tests.integration import remains
+from tests.integration import activity, remains
+from tests.integration.activity import ACTIVITY_FILE
 from tests.integration.agent import CORES, PATIENCE, Agent, AgentCase, on_agent
 from tests.integration.footprint import POOLS, footprint
 from tests.integration.fuzz_requests import Requests
@@ -35,6 +36,8 @@ P95 = float(os.environ.get("OPENRQD_FUZZ_P95", "inf"))
 #: KiB that the agent may grow by from the first tenth of a run to its end.
 GROWTH = 20 << 10
 
+#: The agent's own log would be long.
+QUIET = {"level": "warn"}
 #: Frames that won't end are ended soon.
 IMPATIENT = {"kill_monitor_timeout": "300ms"}
 
@@ -64,14 +67,10 @@ class FuzzTests(AgentCase):
 
     timeout = SECONDS + 120
 
-    @on_agent(
-        **shut_in(),
-        clean=False,
-        logging={"level": "warn"},
-        runner={"kill_monitor_timeout": "300ms"},
-    )
+    @on_agent(**shut_in(), clean=False, machine=ACTIVITY_FILE, logging=QUIET, runner=IMPATIENT)
     async def test_requests(self, agent: Agent) -> None:
         """Any bytes to any method have a legal answer with a sentence; nothing is left of it."""
+        activity.tell(agent, "idle")
         await agent.launch("exit 3").end()
         before = footprint(agent.pid)
         fuzzer = Fuzzer(agent.port, Requests(agent.logs).batches, SEED)

@@ -11,6 +11,8 @@ import time
 from google.protobuf.descriptor import FieldDescriptor
 
 from rqd.proto import report_pb2, rqd_pb2
+from tests.integration import activity
+from tests.integration.activity import ACTIVITY_FILE
 from tests.integration.agent import PATIENCE, Agent, AgentCase, on_agent
 from tests.integration.launched import Launched
 from tests.integration.methods import ENDINGS, METHODS, method
@@ -133,13 +135,14 @@ class OddCallTests(AgentCase):
             return "UNAVAILABLE"
         return "INVALID_ARGUMENT" if name in OF_A_FRAME else "OK"
 
-    @on_agent()
+    @on_agent(machine=ACTIVITY_FILE)
     async def test_nothing(self, agent: Agent) -> None:
         """An empty request is as good as any where no frame is meant; unknown fields add nothing.
 
         What can't be read at all is INVALID_ARGUMENT, also of methods that ask for nothing.
         """
         assert agent.channel is not None
+        activity.tell(agent, "idle")
         for each in METHODS:
             if each.name not in ENDINGS:
                 for request in (b"", NEWER):

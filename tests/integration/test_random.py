@@ -10,12 +10,12 @@ import os
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from random import Random, SystemRandom
 
 from twisted.internet.threads import deferToThread
 
 from tests.integration import remains
+from tests.integration.activity import ACTIVITY_FILE
 from tests.integration.agent import CORES, PATIENCE, Agent, AgentCase, on_agent
 from tests.integration.contract_model import Call, Model
 from tests.integration.footprint import POOLS, footprint
@@ -26,11 +26,7 @@ from tests.integration.shut_in import shut_in
 SECONDS = float(os.environ.get("OPENRQD_RANDOM_SECONDS", "20"))
 SEED = int(os.environ.get("OPENRQD_RANDOM_SEED") or SystemRandom().randrange(1 << 32))
 
-MACHINE = {
-    "monitor_interval": "200ms",
-    "nimby_activity_file": "{folder}/activity",
-    "nimby_idle_threshold": "100ms",
-}
+MACHINE = ACTIVITY_FILE | {"monitor_interval": "200ms", "nimby_idle_threshold": "100ms"}
 #: The agent's own log would be long.
 QUIET = {"level": "warn"}
 #: Frames that don't listen are ended soon.
@@ -84,7 +80,7 @@ class RandomTests(AgentCase):
         sys.stdout.flush()
         chance = Random(SEED)
         farm, judge = Farm(agent, chance), Judge(agent)
-        user = User(Path(agent.folder, "activity"), chance)
+        user = User(agent, chance)
         try:
             answers = await deferToThread(self.play, farm, judge, user)
             user.sit(active=False)
