@@ -15,6 +15,7 @@ from tests.integration import activity
 from tests.integration.activity import ACTIVITY_FILE
 from tests.integration.agent import PATIENCE, Agent, AgentCase, on_agent
 from tests.integration.launched import Launched
+from tests.integration.log_frames import until
 from tests.integration.methods import ENDINGS, METHODS, method
 from tests.integration.shut_in import shut_in
 from tests.integration.unbuilt import GPUS_NOT_COUNTED, NOT_SERVED
@@ -109,6 +110,7 @@ class OddFrameTests(AgentCase):
         for _ in range(3):
             frame = agent.launch("echo here", loki_url="http://user:password@127.0.0.1:9/")
             self.assertEqual(await frame.printed(), b"here\n")
+        await until(lambda: agent.log.count(b"frame ended ") == 3)
         self.assertEqual(agent.log.count(b"logs can't go to Loki yet"), 1)
         self.assertNotIn(b"password", agent.log)
 

@@ -20,3 +20,19 @@ NOT_SERVED = frozenset(
 
 #: Whether a launch that wants GPUs where there are none is taken all the same.
 GPUS_NOT_COUNTED = True
+
+#: Rows of docs/contract.md that say "later" here, by their first words.
+ROWS_TO_COME = frozenset(
+    {
+        "HardwareState.DOWN",
+        "RenderHost.nimby_enabled",
+        "RenderHost.num_gpus",
+        "RenderHost.state",
+        "RunFrame.ignore_nimby",
+        "RunFrame.num_gpus",
+        "RunningFrameInfo.num_gpus",
+        "FAILED_PRECONDITION",
+        "RESOURCE_EXHAUSTED",
+    }
+    | {f"RqdInterface.{name}" for name in NOT_SERVED}
+)
