@@ -10,19 +10,22 @@ from typing import Any
 
 import grpc
 
+#: A ``grpc.RpcMethodHandler`` of one request and one answer: the contract has no others.
+Method = Any
+
 _UNDECODABLE = object()
 _DETAIL = "the request can't be read: its bytes are no message of the method's type"
 
 
-class UndecodableRequests(grpc.ServerInterceptor):  # type: ignore[misc]
+class UndecodableRequests(grpc.ServerInterceptor):
     """Answers them with INVALID_ARGUMENT; in gRPC's threads. Other calls pass by unchanged."""
 
     def __init__(self) -> None:
-        self._methods: dict[str, grpc.RpcMethodHandler] = {}
+        self._methods: dict[str, Method] = {}
 
     def intercept_service(
-        self, continuation: Callable[[Any], grpc.RpcMethodHandler | None], details: Any
-    ) -> grpc.RpcMethodHandler | None:
+        self, continuation: Callable[[Any], Method | None], details: Any
+    ) -> Method | None:
         """The method that serves a call; None where there is none of that name."""
         method = self._methods.get(details.method)
         if method is None:
@@ -33,7 +36,7 @@ class UndecodableRequests(grpc.ServerInterceptor):  # type: ignore[misc]
         return method
 
 
-def _definite(served: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
+def _definite(served: Method) -> Method:
     """The same method; gRPC takes any exception of the decoder for its own failure, so none."""
     decode, serve = served.request_deserializer, served.unary_unary
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
 from rqd.proto import rqd_pb2
 from tests.integration.agent import PATIENCE
@@ -41,8 +40,8 @@ METHODS = tuple(
     Method(
         service.name,
         method.name,
-        GetMessageClass(method.input_type),
-        GetMessageClass(method.output_type),
+        getattr(rqd_pb2, method.input_type.name),
+        getattr(rqd_pb2, method.output_type.name),
     )
     for service in rqd_pb2.DESCRIPTOR.services_by_name.values()
     for method in service.methods

@@ -96,7 +96,8 @@ class FuzzTests(AgentCase):
         self.assertLessEqual(after.threads, before.threads + POOLS)
         self.assertLess(after.memory - grown[0], GROWTH)
         self.assertLess(percentile(latencies, 95), P95)
-        self.assertEqual({name for name, _ in fuzzer.answers}, {each.name for each in METHODS})
+        if fuzzer.sent >= REQUESTS:
+            self.assertEqual({name for name, _ in fuzzer.answers}, {each.name for each in METHODS})
 
     def tell(self, fuzzer: Fuzzer, took: float, latencies: list[float], memory: str) -> None:
         counts = {f"{m}:{code}": n for (m, code), n in sorted(fuzzer.answers.items())}
