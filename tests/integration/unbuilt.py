@@ -21,6 +21,9 @@ NOT_SERVED = frozenset(
 #: Whether a launch that wants GPUs where there are none is taken all the same.
 GPUS_NOT_COUNTED = True
 
+#: Whether a second ShutdownRqdNow, while the first is under way, is a traceback in the agent's log.
+SHUTDOWN_ONLY_ONCE = True
+
 #: Rows of docs/contract.md that say "later" here, by their first words.
 ROWS_TO_COME = frozenset(
     {
