@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.integration.agent import PATIENCE
 from tests.integration.fuzz_requests import Request, legal
-from tests.integration.methods import Method
+from tests.integration.methods import METHODS, Method
 
 #: Examples that hypothesis makes in one go; it slows down and grows with their number.
 _GO = 50
@@ -49,6 +49,7 @@ class Fuzzer:
                 )
                 for _ in range(_CONNECTIONS)
             ]
+            self._play(channels, [(each, b"\xff") for each in METHODS])
             while self.sent < requests and time.monotonic() < until:
                 self._go(channels, self._seed)
                 self._seed += 1
@@ -65,14 +66,18 @@ class Fuzzer:
         )
         @given(self._batches)
         def play(batch: list[Request]) -> None:
-            calls = [
-                (method, method.on(channels[n % _CONNECTIONS]).future(message, timeout=PATIENCE))
-                for n, (method, message) in enumerate(batch)
-            ]
-            for method, call in calls:
-                self._judge(method, call)
+            self._play(channels, batch)
 
         play()
+
+    def _play(self, channels: list[grpc.Channel], batch: list[Request]) -> None:
+        """All calls at once, then their answers."""
+        calls = [
+            (method, method.on(channels[n % _CONNECTIONS]).future(message, timeout=PATIENCE))
+            for n, (method, message) in enumerate(batch)
+        ]
+        for method, call in calls:
+            self._judge(method, call)
 
     def _judge(self, method: Method, call: Any) -> None:
         code = call.code().name

@@ -23,7 +23,7 @@ from tests.integration.footprint import POOLS, footprint
 from tests.integration.fuzz_requests import Requests
 from tests.integration.fuzzer import Fuzzer
 from tests.integration.log_frames import until
-from tests.integration.methods import ENDINGS, METHODS, method
+from tests.integration.methods import ENDINGS, method
 from tests.integration.shut_in import shut_in
 from tests.integration.unbuilt import SHUTDOWN_ONLY_ONCE
 
@@ -97,8 +97,6 @@ class FuzzTests(AgentCase):
         self.assertLessEqual(after.threads, before.threads + POOLS)
         self.assertLess(after.memory - grown[0], GROWTH)
         self.assertLess(percentile(latencies, 95), P95)
-        if fuzzer.sent >= REQUESTS:
-            self.assertEqual({name for name, _ in fuzzer.answers}, {each.name for each in METHODS})
 
     def tell(self, fuzzer: Fuzzer, took: float, latencies: list[float], memory: str) -> None:
         counts = {f"{m}:{code}": n for (m, code), n in sorted(fuzzer.answers.items())}
