@@ -25,7 +25,7 @@ from tests.integration.fuzzer import Fuzzer
 from tests.integration.log_frames import until
 from tests.integration.methods import ENDINGS, method
 from tests.integration.shut_in import shut_in
-from tests.integration.unbuilt import SHUTDOWN_ONLY_ONCE
+from tests.integration.unbuilt import NOT_YET
 
 REQUESTS = int(os.environ.get("OPENRQD_FUZZ_REQUESTS", "2000"))
 SECONDS = float(os.environ.get("OPENRQD_FUZZ_SECONDS", "20"))
@@ -127,7 +127,7 @@ class FuzzTests(AgentCase):
         agent.launch("echo busy; sleep 0.1")
         ending = method(name)
         odd = (b"", b"\xc0\x3e\x63", b"\xff", b"\xca\x3e\x0bof tomorrow")
-        callers = 1 if SHUTDOWN_ONLY_ONCE and name == "ShutdownRqdNow" else 16
+        callers = 1 if f"{name} can be repeated" in NOT_YET else 16
         calls = [
             ending.on(agent.channel).future(odd[n % 4], timeout=PATIENCE) for n in range(callers)
         ]
