@@ -26,25 +26,13 @@ from tests.integration.unbuilt import NOT_SERVED
 TOTAL = CORES * 100
 
 
-def stand_in(name: str) -> list[str]:
-    """A command that only leaves a file of that name in the agent's folder."""
-    return ["/bin/sh", "-c", f": >{{folder}}/{name}"]
-
-
-#: Harmless commands in the places of those that end a machine or an agent.
-MACHINE = ACTIVITY_FILE | {
-    "reboot_command": stand_in("rebooted"),
-    "restart_command": stand_in("restarted"),
-}
-
-
 def against_agent() -> Callable[
     [Callable[[Any, Agent, Cuerqd], Any]], Callable[[Any], Deferred[None]]
 ]:
     """Run a test with an agent of its own that can do no harm, and a client for it."""
 
     def decorate(test: Callable[[Any, Agent, Cuerqd], Any]) -> Callable[[Any], Deferred[None]]:
-        @on_agent(**shut_in(), clean=False, machine=MACHINE)
+        @on_agent(**shut_in(), clean=False, machine=ACTIVITY_FILE)
         @wraps(test)
         async def run(case: Any, agent: Agent) -> None:
             activity.tell(agent, "idle")
@@ -182,6 +170,8 @@ class CuerqdTests(AgentCase):
         await agent.nothing_left()
 
     # -- ends ----------------------------------------------------------------------------------
+    #
+    # What reboots and restarts an agent under test only adds to a file in its folder.
 
     async def busy(self, agent: Agent) -> Any:
         """A frame that runs for as long as it is let."""
@@ -222,16 +212,16 @@ class CuerqdTests(AgentCase):
     async def test_restart(self, agent: Agent, cuerqd: Cuerqd) -> None:
         """``--restart`` runs the restart command once no frame runs."""
         if self.works("RestartRqdIdle", await cuerqd.run("--restart"), "Sending restartRqdIdle"):
-            await until(Path(agent.folder, "restarted").exists)
+            await until(Path(agent.folder, "restarts").exists)
 
     @against_agent()
     async def test_reboot(self, agent: Agent, cuerqd: Cuerqd) -> None:
         """``--reboot`` runs the reboot command once no frame runs."""
         frame = await self.busy(agent)
         if self.works("RebootIdle", await cuerqd.run("--reboot"), "Sending rebootIdle command"):
-            self.assertFalse(os.path.exists(f"{agent.folder}/rebooted"))
+            self.assertFalse(os.path.exists(f"{agent.folder}/reboots"))
             agent.kill(frame.id)
-            await until(Path(agent.folder, "rebooted").exists)
+            await until(Path(agent.folder, "reboots").exists)
 
     @against_agent()
     async def test_reboot_now(self, agent: Agent, cuerqd: Cuerqd) -> None:
@@ -239,7 +229,7 @@ class CuerqdTests(AgentCase):
         frame = await self.busy(agent)
         if self.works("RebootNow", await cuerqd.run("--reboot_now"), "Sending rebootNow command"):
             await frame.end()
-            await until(Path(agent.folder, "rebooted").exists)
+            await until(Path(agent.folder, "reboots").exists)
 
     def test_all(self) -> None:
         """No command of the client is left out here, as far as it tells of them itself."""
