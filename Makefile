@@ -4,6 +4,8 @@
 #   make setup   virtual environment with the newest releases, and Debian's packages where root
 #   make test    the whole suite on the newest releases, then the unit suite on Debian's packages
 #   make lint    ruff, mypy
+#   make random  two minutes of a random farm against a real agent, judged by a model
+#   make fuzz    100,000 requests of any bytes to a real agent
 #   make demo    a little production through dummy-cuebot and openrqd
 #   make bench   openrqd and the classic agent side by side, into docs/benchmarks.md
 #   make clean   forget all of it
@@ -111,6 +113,22 @@ test-debian: setup
 	echo "the unit suite, $(JOBS) at a time, on $$($(DEBIAN_PYTHON) --version) and Debian's packages"
 	$(DEBIAN_PYTHON) $(TRIAL) -j $(JOBS) --temp-directory $(CACHE)/trial-debian $(UNIT) 2>&1 \
 		| tee $(CACHE)/test-debian.log
+
+# Longer runs of two tests of the suite. Each prints a seed; OPENRQD_RANDOM_SEED and
+# OPENRQD_FUZZ_SEED set it.
+.PHONY: random
+random: export OPENRQD_RANDOM_SECONDS ?= 120
+random: setup
+	@mkdir -p $(CACHE)
+	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-random tests.integration.test_random
+
+.PHONY: fuzz
+fuzz: export OPENRQD_FUZZ_REQUESTS ?= 100000
+fuzz: export OPENRQD_FUZZ_SECONDS ?= 600
+fuzz: export OPENRQD_FUZZ_P95 ?= 50
+fuzz: setup
+	@mkdir -p $(CACHE)
+	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-fuzz tests.integration.test_fuzz
 
 # ------------------------------------------------------------------------------------------------
 # Showing

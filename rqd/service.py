@@ -28,6 +28,7 @@ from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment, host_environment
 from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import Frame
+from rqd.frame.loki import LokiNotice
 from rqd.frame.members import IMembers
 from rqd.frame.patience import TooLate, within
 from rqd.frame.protection import MemoryProtection
@@ -240,6 +241,7 @@ class Assembly:
 
     def _assemble_frames(self, umask: int) -> None:
         runner = self._settings.runner
+        self._loki_notice = LokiNotice()
         self._records = Records(runner.snapshots_path, runner.temp_path)
         self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
         self._roster = Roster(
@@ -389,6 +391,7 @@ class Assembly:
         self._roster.settled(key)
 
     def _launch(self, spec: FrameSpec) -> Frame | Deferred[Frame]:
+        self._loki_notice.heed(spec)
         if self._settings.runner.run_as_user:
             return Deferred.fromCoroutine(self._launch_as_user(spec))
         return self._roster.launch(spec, None, self._site)

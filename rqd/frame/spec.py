@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MAX_COMMAND_BYTES = 16 << 20
 #: The kernel's limit for one environment string (``NAME=value`` and its NUL), bytes.
 MAX_ENVIRONMENT_STRING = 128 << 10
+#: Longest name of a user, show or shot, bytes: nobody has longer ones, and variables hold them.
+MAX_TEXT_BYTES = 64 << 10
 #: Room for the whole environment in an ``execve``; the kernel gives a quarter of the stack limit.
 MAX_ENVIRONMENT_BYTES = 1 << 20
 
@@ -23,9 +25,11 @@ MAX_ENVIRONMENT_BYTES = 1 << 20
 class FrameSpec:
     """What runs, for whom, and within which limits.
 
-    ``num_cores`` is in points (100 = one core), memory limits in KiB, ``uid`` is None where the
-    request had none, ``gid`` 0 where it had none (proto3 cannot tell). ``request`` is the RunFrame
-    as it came, serialised: it is what GetRunFrame answers.
+    ``num_cores`` is in points (100 = one core), memory limits in KiB (0: none), ``uid`` is None
+    where the request had none, ``gid`` 0 where it had none (proto3 cannot tell). ``request`` is the
+    RunFrame as it came, serialised, with whatever a newer scheduler put into it: it is what
+    GetRunFrame answers. What of it isn't here has no effect: the deprecated paths, ``start_time``,
+    ``pid``, ``children`` and ``attributes``, which are the agent's to tell.
     """
 
     resource_id: str
@@ -70,6 +74,8 @@ def parse(request: RunFrame) -> FrameSpec:
     spec = FrameSpec(
         uid=request.uid if request.HasField("uid") else None,
         environment=dict(request.environment),
+        soft_memory_limit=max(0, request.soft_memory_limit),
+        hard_memory_limit=max(0, request.hard_memory_limit),
         request=request.SerializeToString(),
         **{field: getattr(request, field) for field in _COPIED},
     )
@@ -78,9 +84,8 @@ def parse(request: RunFrame) -> FrameSpec:
     return spec
 
 
-_COPIED = tuple(
-    name for name in FrameSpec.__dataclass_fields__ if name not in {"uid", "environment", "request"}
-)
+_COMPUTED = {"uid", "environment", "soft_memory_limit", "hard_memory_limit", "request"}
+_COPIED = tuple(name for name in FrameSpec.__dataclass_fields__ if name not in _COMPUTED)
 
 
 def _check_ids(spec: FrameSpec) -> None:
@@ -129,6 +134,15 @@ def _check_log_dir(spec: FrameSpec) -> None:
         raise InvalidRequest(f"log_dir must be an absolute path, not {spec.log_dir!r}")
 
 
+def _check_texts(spec: FrameSpec) -> None:
+    """They are handed to the frame as variables of its environment."""
+    for field, value in (("user_name", spec.user_name), ("show", spec.show), ("shot", spec.shot)):
+        if "\0" in value:
+            raise InvalidRequest(f"{field} holds a NUL byte, which no environment can hold")
+        if len(value.encode(errors="surrogateescape")) > MAX_TEXT_BYTES:
+            raise InvalidRequest(f"{field} is longer than {MAX_TEXT_BYTES >> 10} KiB")
+
+
 def _check_environment(spec: FrameSpec) -> None:
     total = 0
     for name, value in spec.environment.items():
@@ -151,5 +165,6 @@ _CHECKS = (
     _check_command,
     _check_numbers,
     _check_log_dir,
+    _check_texts,
     _check_environment,
 )

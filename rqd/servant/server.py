@@ -87,8 +87,11 @@ class GrpcServer(Service):
     def startService(self) -> None:
         """Listen and serve; raises CannotListen."""
         grpc = load_grpc()
+        from rqd.servant.undecodable import UndecodableRequests
+
         server = grpc.server(
             ThreadPoolExecutor(self._worker_threads, thread_name_prefix="grpc-call"),
+            interceptors=[UndecodableRequests()],
             options=_options(),
             maximum_concurrent_rpcs=MAX_CALLS,
         )

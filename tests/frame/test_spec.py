@@ -36,6 +36,9 @@ GOOD: dict[str, Any] = {
     "loki_url": "http://loki",
 }
 
+#: Numbers 1000 and 1001: a varint (as enumerations are sent, too) and some text.
+NEWER_FIELDS = b"\xc0\x3e\x63" + b"\xca\x3e\x0bof tomorrow"
+
 
 def parsed(**changes: Any) -> FrameSpec:
     """The spec of a good request with some changes; None leaves a field unset."""
@@ -133,6 +136,26 @@ class ParseTests(SynchronousTestCase):
         """The log folder has to be absolute: the agent's own folder means nothing to a farm."""
         for folder in ("", "logs", "./logs", "~/logs", "/a\0b"):
             self.refused(f"log_dir must be an absolute path, not {folder!r}", log_dir=folder)
+
+    def test_memory_limits(self) -> None:
+        """No limit is 0; a negative one limits nothing either."""
+        for limit in (0, -1, -(1 << 63)):
+            spec = parsed(soft_memory_limit=limit, hard_memory_limit=limit)
+            self.assertEqual((spec.soft_memory_limit, spec.hard_memory_limit), (0, 0))
+
+    def test_texts(self) -> None:
+        """What becomes a variable holds nothing that a variable can't; it may be missing."""
+        for field in ("user_name", "show", "shot"):
+            self.refused(f"{field} holds a NUL byte", **{field: "a\0b"})
+            self.refused(f"{field} is longer than 64 KiB", **{field: "x" * 70_000})
+            self.assertEqual(getattr(parsed(**{field: None}), field), "")
+
+    def test_unknown_fields(self) -> None:
+        """What a newer scheduler says beside is kept with the request, and changes nothing."""
+        newer = rqd_pb2.RunFrame(**GOOD).SerializeToString() + NEWER_FIELDS
+        spec = parse(rqd_pb2.RunFrame.FromString(newer))
+        self.assertEqual(spec.name, parsed().name)
+        self.assertIn(b"of tomorrow", spec.request)
 
     def test_environment_names(self) -> None:
         """What ``execve`` can't pass on is refused by name."""

@@ -70,6 +70,8 @@ class FakeCuebot:
         self.statuses: list[report_pb2.HostReport] = []
         self.completions: list[report_pb2.FrameCompleteReport] = []
         self.attempts: list[tuple[str, Any]] = []
+        #: What answers consist of, serialised: a newer Cuebot may say more than nothing.
+        self.answer = b""
         self.released = threading.Event()
         self.stopping = threading.Event()
         self._always: dict[str, Behaviour] = {}
@@ -154,12 +156,12 @@ class _Servicer(report_pb2_grpc.RqdReportInterfaceServicer):
 
     def ReportRqdStartup(self, request: Any, context: Any) -> Any:
         self._cuebot._arrived(STARTUP, request.boot_report, context)
-        return report_pb2.RqdReportRqdStartupResponse()
+        return report_pb2.RqdReportRqdStartupResponse.FromString(self._cuebot.answer)
 
     def ReportStatus(self, request: Any, context: Any) -> Any:
         self._cuebot._arrived(STATUS, request.host_report, context)
-        return report_pb2.RqdReportStatusResponse()
+        return report_pb2.RqdReportStatusResponse.FromString(self._cuebot.answer)
 
     def ReportRunningFrameCompletion(self, request: Any, context: Any) -> Any:
         self._cuebot._arrived(COMPLETION, request.frame_complete_report, context)
-        return report_pb2.RqdReportRunningFrameCompletionResponse()
+        return report_pb2.RqdReportRunningFrameCompletionResponse.FromString(self._cuebot.answer)
