@@ -25,7 +25,6 @@ from tests.integration.fuzzer import Fuzzer
 from tests.integration.log_frames import until
 from tests.integration.methods import ENDINGS, method
 from tests.integration.shut_in import shut_in
-from tests.integration.unbuilt import NOT_YET
 
 REQUESTS = int(os.environ.get("OPENRQD_FUZZ_REQUESTS", "2000"))
 SECONDS = float(os.environ.get("OPENRQD_FUZZ_SECONDS", "20"))
@@ -127,10 +126,7 @@ class FuzzTests(AgentCase):
         agent.launch("echo busy; sleep 0.1")
         ending = method(name)
         odd = (b"", b"\xc0\x3e\x63", b"\xff", b"\xca\x3e\x0bof tomorrow")
-        callers = 1 if f"{name} can be repeated" in NOT_YET else 16
-        calls = [
-            ending.on(agent.channel).future(odd[n % 4], timeout=PATIENCE) for n in range(callers)
-        ]
+        calls = [ending.on(agent.channel).future(odd[n % 4], timeout=PATIENCE) for n in range(16)]
         codes = await deferToThread(lambda: {call.code().name for call in calls})
         legal = {"OK", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "UNAVAILABLE"}
         self.assertEqual(codes - legal, set(), name)
