@@ -37,6 +37,7 @@ from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spawning import SessionSpawner, raise_descriptor_limit
 from rqd.frame.spec import FrameSpec
+from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity, resolve
 from rqd.grpc_import import load_grpc
 from rqd.host.kept import KeptStanding
@@ -259,10 +260,11 @@ class Assembly:
         )
         self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
         self._processes = SessionSpawner(self._reactor)
+        self._supervisors = Supervisors(self._processes, reactor=self._reactor)
         self._berths = Berths(
             runner.snapshots_path,
             reactor=self._reactor,
-            spawner=self._processes,
+            supervisors=self._supervisors,
             workers=self._workers,
             clearing=self._clearing,
             groups=self._groups,
@@ -370,6 +372,7 @@ class Assembly:
         self._gpus.stop()
         self._roster.leave()
         await self._berths.stop()
+        self._supervisors.stop()
         self._clearing.flush()
         await self._workers.stop(DISK_PATIENCE)
         self._wakeups.stop()

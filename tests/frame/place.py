@@ -18,6 +18,7 @@ from rqd.frame.records import Records, new_key
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
+from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity
 from rqd.system.cgroups import CgroupTree
 from rqd.system.condition import HostCondition
@@ -45,6 +46,7 @@ class Place:
         self.ledger = Ledger(Topology(cores), total=400)
         records = Records(str(self.state), str(self.temp))
         records.prepare()
+        self.supervisors = Supervisors(self.reactor, reactor=self.reactor)
         self.clearing = Clearing(reactor=self.reactor, workers=self.workers)
         self.posted: list[tuple[str, bytes]] = []
         self.condition = HostCondition()
@@ -101,7 +103,7 @@ class Place:
         berths = Berths(
             str(self.state),
             reactor=self.reactor,
-            spawner=self.reactor,
+            supervisors=self.supervisors,
             workers=self.workers,
             clearing=self.clearing,
             groups=groups,
@@ -154,5 +156,6 @@ class Place:
 
     def close(self) -> None:
         """Close what processes still hold that no test ended."""
+        self.supervisors.stop()
         for process in self.reactor.spawned:
             process.close()

@@ -94,13 +94,10 @@ class GroupMembersTests(SynchronousTestCase):
         self.members.kill()
         self.assertEqual((self.group / "cgroup.kill").read_text(), "1")
 
-    def test_close(self) -> None:
-        """A group that lives is not forgotten; an empty one is removed."""
-        self.assertFalse(self.members.close())
-        self.procs.unlink()
-        self.assertTrue(self.members.close())
-        self.assertFalse(self.group.exists())
-        self.assertTrue(self.members.close())
+    def test_supervisor(self) -> None:
+        """The supervisor is in the group, but is none of the frame's."""
+        self.procs.write_text(f"{SUPERVISOR}\n")
+        self.assertEqual(self.members.pids(), [])
 
 
 class SessionMembersTests(SynchronousTestCase):
@@ -153,8 +150,7 @@ class SessionMembersTests(SynchronousTestCase):
         """A supervisor that is gone is fine."""
         self.members.wake()
 
-    def test_close(self) -> None:
-        """A session that lives is not forgotten; the supervisor alone is none."""
-        self.assertFalse(self.members.close())
+    def test_supervisor(self) -> None:
+        """The supervisor alone is no frame, and a zombie is nothing."""
         self.proc.process(NOBODY, session=SUPERVISOR, state="Z")
-        self.assertTrue(self.members.close())
+        self.assertEqual(self.members.pids(), [])
