@@ -126,7 +126,7 @@ def _with_debug(loaded: Loaded) -> Loaded:
     settings = loaded.settings
     logging = replace(settings.logging, level="debug")
     origins = MappingProxyType({**loaded.origins, "logging.level": "--debug"})
-    return replace(loaded, settings=replace(settings, logging=logging), origins=origins)
+    return loaded._replace(settings=replace(settings, logging=logging), origins=origins)
 
 
 def _warnings(sentences: Iterable[str]) -> list[str]:

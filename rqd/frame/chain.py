@@ -60,11 +60,8 @@ set -- $?
 echo "exit $1"
 exit $1
 """
-_SIGNALS = " ".join(
-    str(number)
-    for number in range(1, signal.SIGRTMIN)
-    if number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
-)
+_CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
+_SIGNALS = " ".join(str(number) for number in range(1, signal.SIGRTMIN) if number in _CATCHABLE)
 _DIRECT = _SUPERVISE.format(signals=_SIGNALS, hand_over=_TAKE_OVER)
 _LINKED = _SUPERVISE.format(signals=_SIGNALS, hand_over='exec "$@"')
 

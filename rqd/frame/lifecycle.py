@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -265,7 +265,7 @@ class Frame:
     def _by_agent(self, ended: Exit) -> Exit:
         """The end of a frame that was killed: with the kill's status where it has one."""
         assert self._kill is not None
-        return ended if self._kill.status is None else replace(ended, status=self._kill.status)
+        return ended if self._kill.status is None else ended._replace(status=self._kill.status)
 
     async def _ruled(self, ended: Exit) -> Exit:
         """Apply the exit-status rules; a log that hangs is not waited for."""
@@ -289,7 +289,7 @@ class Frame:
         self._remarks = (
             f"exit status {ended.status} became {match.exit_status} by rule {match.rule.name!r}",
         )
-        return replace(ended, status=match.exit_status)
+        return ended._replace(status=match.exit_status)
 
     # -- end -----------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from itertools import count
@@ -150,13 +150,13 @@ class Records:
 
 def _asked(spec: FrameSpec, reservation: Reservation, script_path: str) -> bytes:
     """The first line of a record."""
-    asked = {name: getattr(spec, name) for name in FrameSpec.__dataclass_fields__}
+    asked = spec._asdict()
     asked["request"] = base64.b64encode(spec.request).decode()
     return _line(
         {
             "version": VERSION,
             "spec": asked,
-            "reservation": asdict(reservation),
+            "reservation": reservation._asdict(),
             "script": script_path,
         }
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.refusals import InvalidRequest
 
@@ -19,8 +18,7 @@ MAX_ENVIRONMENT_STRING = 128 << 10
 MAX_ENVIRONMENT_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSpec:
+class FrameSpec(NamedTuple):
     """What runs, for whom, and within which limits.
 
     ``num_cores`` is in points (100 = one core), memory limits in KiB, ``uid`` is None where the
@@ -78,9 +76,7 @@ def parse(request: RunFrame) -> FrameSpec:
     return spec
 
 
-_COPIED = tuple(
-    name for name in FrameSpec.__dataclass_fields__ if name not in {"uid", "environment", "request"}
-)
+_COPIED = tuple(name for name in FrameSpec._fields if name not in {"uid", "environment", "request"})
 
 
 def _check_ids(spec: FrameSpec) -> None:

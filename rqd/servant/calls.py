@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 
@@ -18,8 +18,7 @@ from rqd.system.reservations import Ledger
 NO_REASON = "no reason given"
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(NamedTuple):
     """What the calls need of the rest of the agent; the composition root fills it in."""
 
     launch: Callable[[FrameSpec], Frame | Deferred[Frame]]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class HostCondition:
+class HostCondition(NamedTuple):
     """``state`` is the name of a ``host.HardwareState`` value."""
 
     state: str = "UP"

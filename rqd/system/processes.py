@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.system.boottime import read_boot_time
 from rqd.system.procstat import (
@@ -26,8 +27,7 @@ _LONGEST_CMDLINE = 2048
 """Bytes that are read of a command line: reports with many processes must stay small."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessSample:
+class ProcessSample(NamedTuple):
     """One process at one moment. Sizes in KiB, times in seconds."""
 
     pid: int

@@ -7,7 +7,7 @@ reactor's thread only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.refusals import AlreadyRunning, InvalidRequest, NotEnough
 from rqd.system.topology import Core, Topology
@@ -15,8 +15,7 @@ from rqd.system.topology import Core, Topology
 POINTS_PER_CORE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class CoreCounts:
+class CoreCounts(NamedTuple):
     """Where all points are: ``total == idle + locked + booked``, none of them negative."""
 
     total: int
@@ -25,8 +24,7 @@ class CoreCounts:
     booked: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """What one frame holds. ``threads`` are the logical processors it is pinned to, if any."""
 
     points: int

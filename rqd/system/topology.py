@@ -7,11 +7,10 @@ processor numbers may have gaps; they are kept as they are, because pinning need
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(NamedTuple):
     """One physical core.
 
     ``core`` is its id within the socket (the processor's own number where the file tells
@@ -23,8 +22,7 @@ class Core:
     threads: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(NamedTuple):
     """All cores, ordered by socket, then by their lowest processor number."""
 
     cores: tuple[Core, ...]

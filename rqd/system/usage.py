@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.system.processes import ProcessSample
 
 
-@dataclass(frozen=True, slots=True)
-class FrameUsage:
+class FrameUsage(NamedTuple):
     """Sums over a frame's processes. Memory in KiB; the ``max`` ones never fall."""
 
     rss: int = 0
