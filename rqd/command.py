@@ -1,9 +1,8 @@
 """
-The ``openrqd`` command: the service of ``twistd openrqd`` in the foreground.
+The ``openrqd`` command: the agent of ``twistd openrqd`` in the foreground.
 
-It runs twistd's own machinery with the service handed to it. Looking the service up among all
-plugins, as twistd does, would import every plugin of the machine; and the machinery itself is
-only imported once the agent is really to run, so that C{--version} and the like stay quick.
+What runs the agent is only imported once it is really to run, so that C{--version} and the like
+stay quick, and without twistd's own machinery, which a foreground needs nothing of.
 Exit statuses: 0 for an agent that was stopped, also by SIGTERM or SIGINT; 1 for one that could not
 start; 64 for a wrong command line; 78 for a wrong configuration.
 """
@@ -14,14 +13,14 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, cast
 
 from twisted.python import usage
 
-from rqd.tap import Options
+from rqd.tap import Options, make_agent
 
-#: Stay in the terminal, write no pid file and no pickle.
-_TWISTD_OPTIONS: Final = ("--nodaemon", "--pidfile=", "--no_save")
+if TYPE_CHECKING:
+    from rqd.service import IAgentReactor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,25 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: Options) -> None:
-    gc.disable()  # imports make no garbage worth looking for; the service switches it on again
-    from twisted.application.service import ServiceMaker
-    from twisted.logger import LogPublisher
-    from twisted.scripts import twistd
+    gc.disable()  # imports make no garbage worth looking for; the agent switches it on again
+    from twisted.internet import reactor as installed
 
-    from rqd.foreground import Foreground
+    from rqd import foreground
     from rqd.logging import agent
 
     settings = options.loaded.settings.logging
     stdout = None if settings.file_appender else agent.to_stdout(settings)
-    config = twistd.ServerOptions()  # type: ignore[attr-defined]  # exported by platform
-    config.parseOptions(_TWISTD_OPTIONS)
-    # A publisher to nobody: the service itself logs to the file.
-    config["logger"] = lambda: stdout or LogPublisher()
-    config.subCommand = "openrqd"
-    config.subOptions = options
-    config.loadedPlugins = {"openrqd": ServiceMaker("openrqd", "rqd.tap", "", "openrqd")}
+    observers = [] if stdout is None else [stdout]  # the agent itself logs to the file
+    reactor = cast("IAgentReactor", installed)
     try:
-        Foreground(config).run()
+        foreground.run(make_agent(options, reactor), observers, reactor=reactor)
     finally:
         if stdout is not None:
             stdout.flush(agent.LAST_LINES)

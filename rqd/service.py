@@ -10,16 +10,17 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorCore, IReactorFDSet
 from twisted.logger import globalLogPublisher
 
+from rqd import __version__
 from rqd.background import background
 from rqd.config import Settings
 from rqd.config.settings import MachineSettings
@@ -84,10 +85,9 @@ class CannotStart(SystemExit, Exception):
     """
 
 
-class Agent(Service):
-    """The agent as ``twistd`` sees it: nothing until it is started, then an ``Assembly``."""
+class Agent:
+    """The agent as its runners see it: nothing until it is started, then an ``Assembly``."""
 
-    name = "openrqd"
     log = Logger()
 
     def __init__(
@@ -100,12 +100,17 @@ class Agent(Service):
         self._assembly: Assembly | None = None
         self._flush_log: Callable[[], None] = lambda: None
 
-    def startService(self) -> None:
+    def start(self) -> None:
         """Assemble and serve; raises CannotStart where that can't be."""
         from rqd.servant.server import CannotListen
 
         try:
             self._log_to_file()
+            self.log.info(
+                "starting openrqd={version} python={python}",
+                version=__version__,
+                python=platform.python_version(),
+            )
             for warning in self._warnings:
                 self.log.warn("configuration: {sentence}", sentence=warning)
             self._assembly = Assembly(self._settings, reactor=self._reactor, umask=self._umask)
@@ -116,7 +121,6 @@ class Agent(Service):
             raise CannotStart(f"openrqd: {problem}") from problem
         gc.freeze()  # what is there by now lives as long as the agent: no collection need see it
         gc.enable()
-        super().startService()
 
     def _log_to_file(self) -> None:
         """Log to the file, if there is to be one, to the last line; raises OSError."""
@@ -129,8 +133,8 @@ class Agent(Service):
         # Under twistd the process dies of its signal afterwards, without any other chance.
         self._reactor.addSystemEventTrigger("after", "shutdown", self._flush_log)
 
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
+    def stop(self) -> Deferred[None]:
+        """Fires, within a bounded time, once all of it has ended."""
         if self._assembly is None:
             return succeed(None)
         return Deferred.fromCoroutine(self._assembly.stop())
@@ -250,7 +254,7 @@ class Assembly:
     def start(self) -> None:
         """Serve, then tell Cuebot; raises OSError or CannotListen."""
         self._records.prepare()
-        self._server.startService()
+        self._server.start()
         measured = self._temp.start()
         self._sampling.start()
         self._reactor.callWhenRunning(self._announce, measured)
@@ -265,7 +269,7 @@ class Assembly:
         """Take no calls, send no reports, let go of the frames: they go on."""
         self.log.info("stopping, frames go on frames={frames}", frames=len(self._roster.all()))
         self._bridge.stop()
-        await self._server.stopService()
+        await self._server.stop()
         await self._sending.stop()
         self._sampling.stop()
         self._roster.leave()
