@@ -31,8 +31,8 @@ import re
 import shutil
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from rqd.frame.environment import STANDARD_PATH
 from rqd.frame.users import Identity
@@ -74,16 +74,14 @@ _SHELL_OWN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """What ``spawnProcess`` gets: the arguments (the first is the program) and the environment."""
 
     arguments: list[str]
     environment: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """Where and how a frame's shell runs.
 
     ``threads`` are the logical CPUs that it is pinned to (none: not pinned), ``cgroup`` the folder

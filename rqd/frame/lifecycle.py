@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
@@ -62,8 +61,7 @@ class NotWanted(Exception):
     """The frame was killed, or its launch abandoned, before its process was started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(NamedTuple):
     """Why the agent ends a frame; ``status`` takes the place of its exit status unless None."""
 
     reason: str

@@ -23,11 +23,11 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from rqd.frame.chain import script
 from rqd.frame.spec import FrameSpec
@@ -55,8 +55,7 @@ def _this_run() -> str:
     return secrets.token_hex(6)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """The descriptors that the chain starts with, ``spool`` None where there is none.
 
     Whoever gets them closes them.
