@@ -2,7 +2,8 @@
 The ``openrqd`` command: the agent of ``twistd openrqd`` in the foreground.
 
 What runs the agent is only imported once it is really to run, so that C{--version} and the like
-stay quick, and without twistd's own machinery, which a foreground needs nothing of.
+stay quick, and without twistd's own machinery, which a foreground needs nothing of. Nothing at all
+is imported before the garbage collector rests: it would look through each new module for nothing.
 Exit statuses: 0 for an agent that was stopped, also by SIGTERM or SIGINT; 1 for one that could not
 start; 64 for a wrong command line; 78 for a wrong configuration.
 """
@@ -15,12 +16,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from twisted.python import usage
-
-from rqd.tap import Options, make_agent
-
 if TYPE_CHECKING:
     from rqd.service import IAgentReactor
+    from rqd.tap import Options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     @param arguments: those after the command's name; by default the process's own.
     """
+    gc.disable()  # imports make no garbage worth looking for; the agent switches it on again
+    from twisted.python import usage
+
+    from rqd.tap import Options
+
     options = Options()
     try:
         options.parseOptions(sys.argv[1:] if arguments is None else arguments)
@@ -39,11 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: Options) -> None:
-    gc.disable()  # imports make no garbage worth looking for; the agent switches it on again
     from twisted.internet import reactor as installed
 
     from rqd import foreground
     from rqd.logging import agent
+    from rqd.tap import make_agent
 
     settings = options.loaded.settings.logging
     stdout = None if settings.file_appender else agent.to_stdout(settings)

@@ -8,6 +8,7 @@ touched before L{makeService}.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -91,6 +92,7 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """The agent as twistd wants it; it starts when twistd starts it, and not before."""
+    gc.disable()  # imports make no garbage worth looking for; the agent switches it on again
     from twisted.internet import reactor
 
     from rqd.twistd_service import AgentService
