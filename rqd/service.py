@@ -283,7 +283,10 @@ class Assembly:
     # -- what needs several parts ----------------------------------------------------------------
 
     def _measure(self) -> Deferred[Mapping[str, FrameUsage]]:
-        return self._workers.run_for("sampling", measure, self._sampler, self._roster.running())
+        running = self._roster.running()
+        if not running:  # no file is read then, so an idle agent needs to wake no worker
+            return succeed(measure(self._sampler, running))
+        return self._workers.run_for("sampling", measure, self._sampler, running)
 
     def _sampled(self, usages: Mapping[str, FrameUsage]) -> None:
         self._roster.sampled(usages)
