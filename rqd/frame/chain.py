@@ -37,19 +37,16 @@ import re
 import shutil
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from shlex import quote
+from typing import NamedTuple
 
 from rqd.frame.environment import STANDARD_PATH
 from rqd.frame.users import Identity
 from rqd.system import oomscore
 
-_SIGNALS = " ".join(
-    str(number)
-    for number in range(1, signal.SIGRTMIN)
-    if number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
-)
+_CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
+_SIGNALS = " ".join(str(number) for number in range(1, signal.SIGRTMIN) if number in _CATCHABLE)
 #: A frame must not inherit the agent's own protection from the kernel's OOM killer.
 _OFFER = f"{{ echo {oomscore.FRAME} >/proc/self/oom_score_adj; }} 2>/dev/null || :"
 _SUPERVISE = f"""\
@@ -95,8 +92,7 @@ _SHELL_OWN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """Where and how a frame's shell runs.
 
     ``threads`` are the logical CPUs that it is pinned to (none: not pinned), ``descriptors`` how

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
@@ -69,8 +68,7 @@ class NotWanted(Exception):
     """The frame was killed, or its launch abandoned, before its process was started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(NamedTuple):
     """Why the agent ends a frame.
 
     ``status`` and ``signal`` take the place of those that it ends with, unless None; ``patience``
@@ -258,7 +256,7 @@ class Frame:
             return ended
         self._remarks += (texts.killed_by_kernel(self),)
         self.log.warn("{remark} frame_id={id}", remark=self._remarks[-1], id=self.spec.frame_id)
-        return replace(ended, signal=OUT_OF_MEMORY)
+        return ended._replace(signal=OUT_OF_MEMORY)
 
     def _is_oom_kill(self, ended: Exit) -> bool:
         assert self.members is not None
@@ -329,7 +327,7 @@ class Frame:
         self._remarks += (
             f"exit status {ended.status} became {match.exit_status} by rule {match.rule.name!r}",
         )
-        return replace(ended, status=match.exit_status)
+        return ended._replace(status=match.exit_status)
 
     # -- end -----------------------------------------------------------------------------------
 

@@ -22,7 +22,6 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from itertools import count
@@ -120,13 +119,13 @@ class Records:
 
 def _asked(spec: FrameSpec, reservation: Reservation, berth: str, script_path: str) -> bytes:
     """The first line of a record."""
-    asked = {name: getattr(spec, name) for name in FrameSpec.__dataclass_fields__}
+    asked = spec._asdict()
     asked["request"] = base64.b64encode(spec.request).decode()
     return _line(
         {
             "version": VERSION,
             "spec": asked,
-            "reservation": asdict(reservation),
+            "reservation": reservation._asdict(),
             "berth": berth,
             "script": script_path,
         }

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _HOT = struct.Struct("<QQB")
 _INODE = struct.Struct("<Q")
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """``offset``: bytes of the spool copied. ``length``: bytes of the log that are right."""
 
     offset: int
@@ -25,7 +24,7 @@ class Position:
 
     def restarted(self) -> Position:
         """The same log, a spool that begins anew."""
-        return replace(self, offset=0)
+        return self._replace(offset=0)
 
 
 def create(path: str, position: Position, inode: int) -> None:

@@ -6,7 +6,6 @@ The file may be on a mount that hangs: every touch is a worker's job.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -61,7 +60,7 @@ class DirectFile:
         try:
             size = self._log.open()
             if self._position.length == NO_FOOTER:
-                self._position = replace(self._position, length=size)
+                self._position = self._position._replace(length=size)
                 checkpoint.create(self._checkpoint_path, self._position, self._log.inode)
             elif size > self._position.length:
                 size = self._position.length

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from zope.interface import Interface
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
+class Gpu(NamedTuple):
     """One device, as frames are told of it.
 
     ``uuid`` is its own wherever it is plugged in; ``index`` its place among those that the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +84,11 @@ class Place:
 
     def terms(self, **changes: Any) -> None:
         """Frames that come later run under other terms."""
-        self.change(terms=replace(self.site.terms, **changes))
+        self.change(terms=self.site.terms._replace(**changes))
 
     def change(self, **changes: Any) -> None:
         """Frames that come later find another site."""
-        self.site = replace(self.site, **changes)
+        self.site = self.site._replace(**changes)
 
     def groups(self) -> Path:
         """Frames that come later get control groups, in a folder that looks like those."""

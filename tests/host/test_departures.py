@@ -298,6 +298,6 @@ class CommandTests(DepartureCase):
         self.place.reactor.advance(1)
         self.assertEqual(self.state, "UP")
         self.departures.restart_now()
-        self.commands[1].end(0)
+        self.commands[1].die(0)
         self.place.reactor.advance(RESTART_PATIENCE)
         self.assertEqual(self.standing.condition.stopping, "")
