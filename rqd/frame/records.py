@@ -22,6 +22,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
+from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from itertools import count
@@ -133,7 +134,7 @@ def _asked(spec: FrameSpec, reservation: Reservation, berth: str, script_path: s
 
 
 def _line(content: dict[str, object]) -> bytes:
-    return json.dumps(content).encode() + b"\n"
+    return json.dumps(content, default=asdict).encode() + b"\n"
 
 
 def _make(path: str, text: bytes, owner: Identity | None = None, *, mode: int = 0o600) -> None:

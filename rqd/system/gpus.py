@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from zope.interface import Interface
 
 
-class Gpu(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Gpu:
     """One device, as frames are told of it.
 
     ``uuid`` is its own wherever it is plugged in; ``index`` its place among those that the
