@@ -66,12 +66,15 @@ class Berth:
     chain: str
     group: Path | None
     supervisor: Supervisor
+    counts_oom_kills: bool
     used: bool = False
 
     def members(self) -> IMembers:
         """The processes of the frame that runs here now."""
         if self.group is not None:
-            return GroupMembers(self.group, self.supervisor.pid)
+            return GroupMembers(
+                self.group, self.supervisor.pid, counts_oom_kills=self.counts_oom_kills
+            )
         return SessionMembers(self.supervisor.pid)
 
     def tidy(self) -> None:
@@ -242,7 +245,8 @@ class Berths:
             raise
         finally:
             os.close(site.account)
-        return Berth(site.name, site.chain, group, started)
+        counts = self._groups is not None and self._groups.counts_oom_kills
+        return Berth(site.name, site.chain, group, started, counts)
 
     def _make_sites(self, number: int) -> list[_Site]:
         """In a worker: all of them or, with an OSError, none."""

@@ -74,9 +74,10 @@ class _Signalled:
 class GroupMembers(_Signalled):
     """The members of a control group."""
 
-    def __init__(self, group: Path, supervisor: int) -> None:
+    def __init__(self, group: Path, supervisor: int, *, counts_oom_kills: bool) -> None:
         super().__init__(supervisor)
         self.group = group
+        self._counts = counts_oom_kills
         self._killed_before = self._killed()
 
     def pids(self) -> list[int]:
@@ -94,7 +95,7 @@ class GroupMembers(_Signalled):
 
     def _killed(self) -> int:
         """Of the frames before as well: a group is used again."""
-        return read_oom_kills(f"{self.group}/memory.events")
+        return self._counts and read_oom_kills(f"{self.group}/memory.events")
 
 
 @implementer(IMembers)

@@ -55,8 +55,13 @@ class DirectFile:
         facts = os.stat(self._log.path)
         return max(facts.st_size - self.header_length, 0), facts.st_mtime
 
-    def add_footer(self, footer: bytes) -> None:
-        """Complete the log; a footer that an earlier try began is cut off first."""
+    def add_footer(self, footer: bytes, output: int | None) -> None:
+        """Complete the log; a footer that an earlier try began is cut off first.
+
+        ``output`` is what the frame wrote to, if that is still open.
+        """
+        if output is not None:
+            os.close(output)
         try:
             size = self._log.open()
             if self._position.length == NO_FOOTER:
@@ -137,7 +142,7 @@ class DirectLog:
 
     def close(self, footer: bytes) -> Deferred[None]:
         """Add the footer."""
-        self.leave()
+        self._rounds.leave(self)
         closed: Deferred[None] = Deferred()
         self._add_footer(footer, closed)
         return closed
@@ -150,7 +155,8 @@ class DirectLog:
             self._output = None
 
     def _add_footer(self, footer: bytes, closed: Deferred[None]) -> None:
-        adding = self._workers.run(self.path, self._file.add_footer, footer)
+        output, self._output = self._output, None
+        adding = self._workers.run(self.path, self._file.add_footer, footer, output)
         adding.addCallbacks(closed.callback, self._try_later, errbackArgs=(footer, closed))
 
     def _try_later(self, failure: Failure, footer: bytes, closed: Deferred[None]) -> None:

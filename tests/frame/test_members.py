@@ -42,7 +42,7 @@ class GroupMembersTests(SynchronousTestCase):
         self.group.mkdir()
         self.procs = self.group / "cgroup.procs"
         self.procs.write_text(f"{NOBODY}\n{os.getpid()}\n")
-        self.members = GroupMembers(self.group, SUPERVISOR)
+        self.members = GroupMembers(self.group, SUPERVISOR, counts_oom_kills=True)
 
     def test_interface(self) -> None:
         """It provides what a frame needs of its members."""
@@ -75,7 +75,7 @@ class GroupMembersTests(SynchronousTestCase):
         self.procs.write_text("1\n")
         self.procs.chmod(0o644)
         with as_nobody(self.group):
-            self.assertEqual(GroupMembers(Path("."), SUPERVISOR).send(0), 1)
+            self.assertEqual(GroupMembers(Path("."), SUPERVISOR, counts_oom_kills=False).send(0), 1)
 
     def test_wake(self) -> None:
         """The supervisor is woken too, and one that is gone is fine."""
@@ -85,7 +85,7 @@ class GroupMembersTests(SynchronousTestCase):
         self.procs.write_text("")
         self.members.wake()
         self.assertEqual(heard, [])
-        GroupMembers(self.group, os.getpid()).wake()
+        GroupMembers(self.group, os.getpid(), counts_oom_kills=False).wake()
         self.assertEqual(heard, [signal.SIGCONT])
 
     def test_kill(self) -> None:
