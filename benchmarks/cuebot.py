@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.places import TREE
@@ -68,6 +69,20 @@ class Cuebot:
         """Wait until each of the frames has completed."""
         wanted = set(frame_ids)
         return self.wait(lambda: wanted <= self.completions.keys(), timeout)
+
+    @contextmanager
+    def slow(self, seconds: float) -> Iterator[None]:
+        """Let each completion wait that long for its answer meanwhile."""
+        self._say(seconds)
+        try:
+            yield
+        finally:
+            self._say(0)
+
+    def _say(self, seconds: float) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.flush()
 
     def stop(self) -> None:
         """End the peer."""

@@ -3,7 +3,8 @@
 Serves report.RqdReportInterface on a free port of the loopback and prints one line of JSON for each
 report: method, monotonic arrival time, size, and what the measures need of its content. The first
 line says which port. Decoding and printing are done by one thread after the answer was given, so
-that the clock is read and the agent answered before anything else happens. Ends with SIGTERM.
+that the clock is read and the agent answered before anything else happens. A line on stdin says how
+many seconds each completion waits for its answer from now on. Ends with SIGTERM, or with stdin.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any
@@ -52,23 +54,31 @@ def print_arrivals(arrivals: queue.SimpleQueue[Arrival]) -> None:
         print(json.dumps(line), flush=True)
 
 
-def service(note: Callable[[Arrival], None]) -> grpc.GenericRpcHandler:
+class Patience:
+    """How long completions wait for their answers, seconds; set by the driver."""
+
+    seconds = 0.0
+
+    def obey_driver(self, stop: threading.Event) -> None:
+        """Read stdin to its end, then stop: a driver that was killed leaves no peer behind."""
+        for line in sys.stdin:
+            self.seconds = float(line)
+        stop.set()
+
+
+def service(note: Callable[[Arrival], None], patience: Patience) -> grpc.GenericRpcHandler:
     """The service, on raw bytes: the answers are empty messages of zero bytes."""
 
     def answering(method: str) -> grpc.RpcMethodHandler[bytes, bytes]:
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
             note((method, now(), request))
+            if patience.seconds and method == "ReportRunningFrameCompletion":
+                time.sleep(patience.seconds)
             return b""
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
     return grpc.method_handlers_generic_handler(SERVICE, {m: answering(m) for m in METHODS})
-
-
-def await_end_of_driver(stop: threading.Event) -> None:
-    """Stop when stdin ends, so that a driver that was killed leaves no peer behind."""
-    sys.stdin.read()
-    stop.set()
 
 
 def main() -> None:
@@ -77,16 +87,17 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+    patience = Patience()
     server = grpc.server(
-        futures.ThreadPoolExecutor(max_workers=16),
+        futures.ThreadPoolExecutor(max_workers=64),
         options=[("grpc.max_receive_message_length", -1)],
     )
-    server.add_generic_rpc_handlers((service(arrivals.put),))
+    server.add_generic_rpc_handlers((service(arrivals.put, patience),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(json.dumps({"port": port}), flush=True)
     threading.Thread(target=print_arrivals, args=(arrivals,), daemon=True).start()
-    threading.Thread(target=await_end_of_driver, args=(stop,), daemon=True).start()
+    threading.Thread(target=patience.obey_driver, args=(stop,), daemon=True).start()
     stop.wait()
     server.stop(0.2).wait()
 

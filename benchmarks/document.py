@@ -38,8 +38,8 @@ _METHOD = """\
 - **exec → serving**: until a ReportStatus call is answered. One uncounted start comes before.
 - **MB/s of a log**: from the launch to the completion's arrival, so a slow completion counts; the
   log is then checked line by line.
-- **Threads**: first a burst of frames fills the pools, then threads are counted with no frame, with
-  more and more of them running.
+- **Threads**: first a burst of frames, with a cuebot that is slow to answer, fills the pools; then
+  threads are counted with no frame, with more and more of them running.
 - **Nothing lost, nothing left**: counted before and after, once the pools are filled; what is still
   grown after 15 s is left.
 - **floor**: what the driver and the machine take with no agent in between. For a launch, `/bin/sh`

@@ -1,9 +1,9 @@
 """
-The ``openrqd`` command: the service of ``twistd openrqd`` in the foreground.
+The ``openrqd`` command: the agent of ``twistd openrqd`` in the foreground.
 
-It runs twistd's own machinery with the service handed to it. Looking the service up among all
-plugins, as twistd does, would import every plugin of the machine; and the machinery itself is
-only imported once the agent is really to run, so that C{--version} and the like stay quick.
+What runs the agent is only imported once it is really to run, so that C{--version} and the like
+stay quick, and without twistd's own machinery, which a foreground needs nothing of. Nothing at all
+is imported before the garbage collector rests: it would look through each new module for nothing.
 Exit statuses: 0 for an agent that was stopped, also by SIGTERM or SIGINT; 1 for one that could not
 start; 64 for a wrong command line; 78 for a wrong configuration.
 """
@@ -14,14 +14,11 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, cast
 
-from twisted.python import usage
-
-from rqd.tap import Options
-
-#: Stay in the terminal, write no pid file and no pickle.
-_TWISTD_OPTIONS: Final = ("--nodaemon", "--pidfile=", "--no_save")
+if TYPE_CHECKING:
+    from rqd.service import IAgentReactor
+    from rqd.tap import Options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     @param arguments: those after the command's name; by default the process's own.
     """
+    gc.disable()  # imports make no garbage worth looking for; the agent switches it on again
+    from twisted.python import usage
+
+    from rqd.tap import Options
+
     options = Options()
     try:
         options.parseOptions(sys.argv[1:] if arguments is None else arguments)
@@ -40,25 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: Options) -> None:
-    gc.disable()  # imports make no garbage worth looking for; the service switches it on again
-    from twisted.application.service import ServiceMaker
-    from twisted.logger import LogPublisher
-    from twisted.scripts import twistd
+    from twisted.internet import reactor as installed
 
-    from rqd.foreground import Foreground
+    from rqd import foreground
     from rqd.logging import agent
+    from rqd.tap import make_agent
 
     settings = options.loaded.settings.logging
     stdout = None if settings.file_appender else agent.to_stdout(settings)
-    config = twistd.ServerOptions()  # type: ignore[attr-defined]  # exported by platform
-    config.parseOptions(_TWISTD_OPTIONS)
-    # A publisher to nobody: the service itself logs to the file.
-    config["logger"] = lambda: stdout or LogPublisher()
-    config.subCommand = "openrqd"
-    config.subOptions = options
-    config.loadedPlugins = {"openrqd": ServiceMaker("openrqd", "rqd.tap", "", "openrqd")}
+    observers = [] if stdout is None else [stdout]  # the agent itself logs to the file
+    reactor = cast("IAgentReactor", installed)
     try:
-        Foreground(config).run()
+        foreground.run(make_agent(options, reactor), observers, reactor=reactor)
     finally:
         if stdout is not None:
             stdout.flush(agent.LAST_LINES)

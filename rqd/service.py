@@ -10,17 +10,17 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.logger import globalLogPublisher
 
+from rqd import __version__
 from rqd.config import Settings
 from rqd.config.settings import MachineSettings
 from rqd.ending import Ending, IEndingReactor
@@ -38,6 +38,7 @@ from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spawning import SessionSpawner, raise_descriptor_limit
 from rqd.frame.spec import FrameSpec
+from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity, resolve
 from rqd.grpc_import import load_grpc
 from rqd.host.kept import KeptStanding
@@ -103,10 +104,9 @@ class CannotStart(SystemExit, Exception):
     """
 
 
-class Agent(Service):
-    """The agent as ``twistd`` sees it: nothing until it is started, then an ``Assembly``."""
+class Agent:
+    """The agent as its runners see it: nothing until it is started, then an ``Assembly``."""
 
-    name = "openrqd"
     log = Logger()
 
     def __init__(
@@ -119,12 +119,17 @@ class Agent(Service):
         self._assembly: Assembly | None = None
         self._flush_log: Callable[[], None] = lambda: None
 
-    def startService(self) -> None:
+    def start(self) -> None:
         """Assemble and serve; raises CannotStart where that can't be."""
         from rqd.servant.server import CannotListen
 
         try:
             self._log_to_file()
+            self.log.info(
+                "starting openrqd={version} python={python}",
+                version=__version__,
+                python=platform.python_version(),
+            )
             for warning in self._warnings:
                 self.log.warn("configuration: {sentence}", sentence=warning)
             self._assembly = Assembly(self._settings, reactor=self._reactor, umask=self._umask)
@@ -135,7 +140,6 @@ class Agent(Service):
             raise CannotStart(f"openrqd: {problem}") from problem
         gc.freeze()  # what is there by now lives as long as the agent: no collection need see it
         gc.enable()
-        super().startService()
 
     def _log_to_file(self) -> None:
         """Log to the file, if there is to be one, to the last line; raises OSError."""
@@ -148,8 +152,8 @@ class Agent(Service):
         # Under twistd the process dies of its signal afterwards, without any other chance.
         self._reactor.addSystemEventTrigger("after", "shutdown", self._flush_log)
 
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
+    def stop(self) -> Deferred[None]:
+        """Fires, within a bounded time, once all of it has ended."""
         if self._assembly is None:
             return succeed(None)
         return Deferred.fromCoroutine(self._assembly.stop())
@@ -261,10 +265,11 @@ class Assembly:
         )
         self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
         self._processes = SessionSpawner(self._reactor)
+        self._supervisors = Supervisors(self._processes, reactor=self._reactor)
         self._berths = Berths(
             runner.snapshots_path,
             reactor=self._reactor,
-            spawner=self._processes,
+            supervisors=self._supervisors,
             workers=self._workers,
             clearing=self._clearing,
             groups=self._groups,
@@ -335,7 +340,7 @@ class Assembly:
         self._berths.prepare()
         protect_agent()
         self._standing.load()
-        self._server.startService()
+        self._server.start()
         measured = self._temp.start()
         looked = self._gpus.start()
         self._sampling.start()
@@ -366,13 +371,14 @@ class Assembly:
         """Take no calls, send no reports, let go of the frames: they go on."""
         self.log.info("stopping, frames go on frames={frames}", frames=len(self._roster.all()))
         self._bridge.stop()
-        await self._server.stopService()
+        await self._server.stop()
         await self._sending.stop()
         await self._room.stop()
         self._sampling.stop()
         self._gpus.stop()
         self._roster.leave()
         await self._berths.stop()
+        self._supervisors.stop()
         self._clearing.flush()
         await self._workers.stop(DISK_PATIENCE)
         self._wakeups.stop()
@@ -383,7 +389,10 @@ class Assembly:
     # -- what needs several parts ----------------------------------------------------------------
 
     def _measure(self) -> Deferred[Mapping[str, FrameUsage]]:
-        return self._workers.run_for("sampling", measure, self._sampler, self._roster.running())
+        running = self._roster.running()
+        if not running:  # no file is read then, so an idle agent needs to wake no worker
+            return succeed(measure(self._sampler, running))
+        return self._workers.run_for("sampling", measure, self._sampler, running)
 
     def _sampled(self, usages: Mapping[str, FrameUsage]) -> None:
         self._roster.sampled(self._gpu_usage.add(usages, self._gpus.by_pid))
@@ -491,8 +500,7 @@ def frame_surroundings(
         use_all=runner.use_all_host_env_vars,
         names=runner.host_env_vars,
     )
-    return replace(
-        environment,
+    return environment._replace(
         free_gpu_memory=free_gpu_memory,
         gpu_name={"index": by_index, "uuid": by_uuid}[runner.gpu_names],
     )

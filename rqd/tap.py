@@ -1,5 +1,5 @@
 """
-What ``twistd openrqd`` needs: the options, and the service made of them.
+What ``openrqd`` and ``twistd openrqd`` need: the options, and the agent made of them.
 
 The configuration is loaded while the options are parsed, so before twistd forks or detaches: its
 problems reach the terminal and the exit status. Nothing of gRPC, no thread and no reactor is
@@ -8,6 +8,7 @@ touched before L{makeService}.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ from rqd.config import ConfigurationError, Loaded, load
 if TYPE_CHECKING:
     from twisted.application.service import IService
 
-    from rqd.service import IAgentReactor
+    from rqd.service import Agent, IAgentReactor
 
 #: Exit status for a configuration that can't be used (EX_CONFIG of sysexits.h: 78).
 CONFIGURATION_STATUS: Final = os.EX_CONFIG
@@ -90,9 +91,17 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> IService:
-    """The agent; it starts when twistd starts it, and not before."""
+    """The agent as twistd wants it; it starts when twistd starts it, and not before."""
+    gc.disable()  # imports make no garbage worth looking for; the agent switches it on again
     from twisted.internet import reactor
 
+    from rqd.twistd_service import AgentService
+
+    return AgentService(make_agent(options, cast("IAgentReactor", reactor)))
+
+
+def make_agent(options: Options, reactor: IAgentReactor) -> Agent:
+    """The agent, not started."""
     from rqd.log import set_threshold
     from rqd.service import Agent
 
@@ -100,7 +109,7 @@ def makeService(options: Options) -> IService:
     set_threshold(loaded.settings.logging.level)
     return Agent(
         loaded.settings,
-        reactor=cast("IAgentReactor", reactor),
+        reactor=reactor,
         umask=_umask(options),
         warnings=loaded.warnings,
     )
@@ -126,7 +135,7 @@ def _with_debug(loaded: Loaded) -> Loaded:
     settings = loaded.settings
     logging = replace(settings.logging, level="debug")
     origins = MappingProxyType({**loaded.origins, "logging.level": "--debug"})
-    return replace(loaded, settings=replace(settings, logging=logging), origins=origins)
+    return loaded._replace(settings=replace(settings, logging=logging), origins=origins)
 
 
 def _warnings(sentences: Iterable[str]) -> list[str]:

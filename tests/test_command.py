@@ -25,20 +25,21 @@ finally:
     print([name for name in heavy if name in sys.modules])
 """
 
-# The service proper has tests of its own; this one only shows that it was run, and how.
+# The agent proper has tests of its own; this one only shows that it was run, and how.
 _STAND_IN = """
 import os, sys, types
-from twisted.application.service import Service
+from twisted.internet.defer import succeed
 
-class Agent(Service):
+class Agent:
     def __init__(self, settings, *, reactor, warnings, **others):
         self.reactor = reactor
         self.words = [settings.grpc.rqd_port, len(warnings)]
-    def startService(self):
+    def start(self):
         print("started", *self.words, "in", os.getpid(), flush=True)
         self.reactor.callLater(0, self.reactor.stop)
-    def stopService(self):
+    def stop(self):
         print("stopped", flush=True)
+        return succeed(None)
 
 service = types.ModuleType("rqd.service")
 service.Agent = Agent
@@ -97,7 +98,7 @@ class CommandTests(SynchronousTestCase):
         )
 
     def test_foreground(self) -> None:
-        """The service runs in this process, logs to stdout, and leaves no file behind."""
+        """The agent runs in this process, logs to stdout, and leaves no file behind."""
         path = os.path.join(self.folder, "rqd.yaml")
         with open(path, "w", encoding="utf-8") as stream:
             stream.write("grpc: {rqd_port: 8555, rqd_prot: 1}")

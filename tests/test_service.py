@@ -31,8 +31,7 @@ class AgentTests(SynchronousTestCase):
 
     def assert_cannot_start(self, settings: Settings) -> str:
         agent = self.agent(settings)
-        problem = self.assertRaises(service.CannotStart, agent.startService)
-        self.assertFalse(agent.running)
+        problem = self.assertRaises(service.CannotStart, agent.start)
         return str(problem)
 
     def test_no_processors(self) -> None:
@@ -61,7 +60,7 @@ class AgentTests(SynchronousTestCase):
 
     def test_stop_without_start(self) -> None:
         """An agent that never started has nothing to stop."""
-        self.assertIsNone(self.successResultOf(self.agent(Settings()).stopService()))
+        self.assertIsNone(self.successResultOf(self.agent(Settings()).stop()))
 
 
 class LedgerTests(SynchronousTestCase):

@@ -9,8 +9,7 @@ from typing import Any
 from benchmarks import accounting
 from benchmarks.agents import Agent
 from benchmarks.clocks import now
-from benchmarks.measures.throughput import outcome, repeated, run_true
-from benchmarks.scale import CLIENTS
+from benchmarks.measures.throughput import fill_pools, outcome, repeated, run_true
 from benchmarks.session import Session, Site
 
 SETTLE_TIMEOUT = 15.0
@@ -37,9 +36,9 @@ class Census:
 
 
 def take(agent: Agent, site: Site) -> dict[str, Any]:
-    """Fill pools and caches by a first burst, count, run the frames, count again."""
+    """Fill pools and caches by a first burst of frames, count, run the frames, count again."""
     with Session(agent, site, "leak") as session:
-        run_true(session, 8 * CLIENTS)
+        fill_pools(session)
         time.sleep(3)
         before = census(session)
         memory = accounting.memory(session.pids)

@@ -10,8 +10,7 @@ from benchmarks import accounting
 from benchmarks.agents import Agent
 from benchmarks.calls import kill_all, launch_all
 from benchmarks.figures import median
-from benchmarks.measures.throughput import run_true
-from benchmarks.scale import CLIENTS
+from benchmarks.measures.throughput import fill_pools
 from benchmarks.session import Session, Site
 
 
@@ -23,7 +22,7 @@ def take(agent: Agent, site: Site) -> dict[str, Any]:
     """
     with Session(agent, site, "threads") as session:
         fresh = count(session)
-        run_true(session, 4 * CLIENTS)
+        fill_pools(session)
         duration = f"{site.scale.sleep}.{random.randrange(10**6, 10**7)}"
         ids: list[str] = []
         counts = []

@@ -13,7 +13,11 @@ from benchmarks.agents import Agent
 from benchmarks.calls import Launch, launch_all
 from benchmarks.clocks import MachineClock, children_cpu_seconds, milliseconds
 from benchmarks.figures import distribution
+from benchmarks.scale import CLIENTS
 from benchmarks.session import Session, Site
+
+SLOW_ANSWER = 0.8
+"""Seconds; 128 completions, 16 at a time, then take longer than status reports are apart."""
 
 
 def take(agent: Agent, site: Site) -> dict[str, Any]:
@@ -41,6 +45,18 @@ def run_true(session: Session, number: int) -> list[Launch]:
     accepted = [x.frame_id for x in launches if x.outcome == "OK"]
     session.cuebot.wait_completions(accepted, session.scale.patience)
     return launches
+
+
+def fill_pools(session: Session) -> None:
+    """Bring an agent's pools of threads to their bounds: what then still grows, grows with frames.
+
+    Pools start a thread when all they have are busy, so a pool that is seldom busy reaches its
+    bound late, and by chance. Frames that end at once, while cuebot takes its time over each
+    completion and a status report falls due, need all of them at once.
+    """
+    with session.cuebot.slow(SLOW_ANSWER):
+        run_true(session, 8 * CLIENTS)
+        time.sleep(2 * SLOW_ANSWER)
 
 
 def outcome(session: Session, launches: list[Launch]) -> dict[str, Any]:

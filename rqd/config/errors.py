@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from reprlib import Repr
 from typing import Any
 
@@ -22,7 +21,6 @@ class ConfigurationError(Exception):
         super().__init__("\n".join(self.problems))
 
 
-@dataclass(frozen=True, slots=True)
 class Notes:
     """
     What was noticed while loading; filled by each step.
@@ -31,8 +29,9 @@ class Notes:
     @ivar warnings: finished sentences.
     """
 
-    problems: list[tuple[tuple[Any, ...], str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.problems: list[tuple[tuple[Any, ...], str]] = []
+        self.warnings: list[str] = []
 
     def problem(self, path: tuple[Any, ...], sentence: str) -> None:
         """Note what makes the configuration unusable."""

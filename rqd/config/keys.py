@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any
+from dataclasses import MISSING, Field, field, fields
+from typing import Any, NamedTuple
 
 from voluptuous import All, Optional, Required
 
@@ -23,8 +23,7 @@ def _as_is(value: Any) -> object:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """
     One configuration key.
 

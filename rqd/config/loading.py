@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rqd.config.checking import checked
 from rqd.config.errors import ConfigurationError, Notes, dotted, origin_of, quoted
@@ -26,8 +25,7 @@ from rqd.config.variables import overlay
 DEFAULT: Final = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """
     Settings, and how they came to be.
 

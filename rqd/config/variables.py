@@ -8,8 +8,7 @@ as YAML on one line, single entries of a mapping with a further C{__}.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -29,8 +28,7 @@ def variable_of(path: tuple[str, ...]) -> str:
     return PREFIX + "__".join(path).upper()
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """
     What one variable says.
 

@@ -1,14 +1,14 @@
-"""Places for frames, made ready before any frame is there.
+"""Places for frames, made ready before any frame is there, and used again and again.
 
-A berth is a chain file, a control group where there are any, and a supervisor whose child has moved
-into that group and waits for orders. Making one takes a few milliseconds, and the move some more
-(the kernel waits for an RCU grace period): all that is over before a launch.
+A berth is a chain file, a control group where there are any, and a supervisor that has moved into
+that group and waits for orders. Making one takes a few milliseconds, and the move some more (the
+kernel waits for an RCU grace period, and meanwhile no process of the host can be made or end): all
+that is over before a launch, and happens only when more frames run than ever did.
 
 ::
 
     <snapshots_path>/berths/          0700
-        <name>.chain                  how far the frame's log has come (rqd.logging.checkpoint),
-                                      then what the chain says of itself (rqd.frame.chain)
+        <name>.chain                  what the chain says of itself (rqd.frame.chain)
 """
 
 from __future__ import annotations
@@ -29,19 +29,17 @@ from twisted.python.failure import Failure
 from rqd.frame.chain import supervisor
 from rqd.frame.clearing import Clearing
 from rqd.frame.members import GroupMembers, IMembers, SessionMembers
-from rqd.frame.process import FrameProcess, spawn
 from rqd.frame.records import STATE
-from rqd.frame.spawning import Spawner
-from rqd.logging import checkpoint
+from rqd.frame.supervisor import Supervisor, Supervisors
 from rqd.logging.interfaces import IWorkers
 from rqd.system.cgroups import CgroupTree, remove
 
-#: How many berths wait for frames. Each costs two small shells.
+#: How many berths wait for frames where nothing happens. Each costs a small shell.
 READY = 2
 #: How many are made at once at most: the reactor starts them in one go, half a millisecond each.
 _AT_ONCE = 4
-#: Pauses before new ones are made, seconds: the frame that took one has the processor first, and
-#: while there is still one left, two are made together.
+#: Pauses, seconds: before new ones are made after the last was taken, so that its frame has the
+#: processor first; and between looks whether there are too few or too many.
 _SOON, _LATER = 0.01, 1.0
 _NEW = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -60,26 +58,35 @@ class _Site:
     group: Path | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Berth:
-    """A supervisor that waits, with all that it has. ``chain`` is the path of its chain file."""
+    """A supervisor with all that it has. ``chain`` is the path of its chain file."""
 
     name: str
     chain: str
     group: Path | None
-    process: FrameProcess
+    supervisor: Supervisor
+    counts_oom_kills: bool
+    used: bool = False
 
     def members(self) -> IMembers:
-        """The processes of the frame that runs here."""
+        """The processes of the frame that runs here now."""
         if self.group is not None:
-            return GroupMembers(self.group, self.process.pid)
-        return SessionMembers(self.process.pid)
+            return GroupMembers(
+                self.group, self.supervisor.pid, counts_oom_kills=self.counts_oom_kills
+            )
+        return SessionMembers(self.supervisor.pid)
+
+    def tidy(self) -> None:
+        """In a worker: forget what an earlier frame's chain said. Raises OSError."""
+        if self.used:
+            os.truncate(self.chain, len(b"born %d\n" % self.supervisor.pid))
 
     def read_chain(self) -> bytes:
         """In a worker: what the chain said; nothing where it never came so far."""
         try:
             with open(self.chain, "rb") as chain:
-                return chain.read(64 << 10)[len(checkpoint.BLANK) :]
+                return chain.read(64 << 10)
         except FileNotFoundError:
             return b""
 
@@ -90,26 +97,26 @@ class Berth:
 
 
 class Berths:
-    """Keeps a few ready, and makes more as they are taken."""
+    """Keeps a few ready, makes more as they are taken, and takes back what can be used again."""
 
     def __init__(
         self,
         state: str,
         *,
         reactor: IReactorTime,
-        spawner: Spawner,
+        supervisors: Supervisors,
         workers: IWorkers,
         clearing: Clearing,
         groups: CgroupTree | None,
     ) -> None:
         self._folder = Path(state, "berths")
         self._reactor = reactor
-        self._spawner = spawner
+        self._supervisors = supervisors
         self._workers = workers
         self._clearing = clearing
         self._groups = groups
         self._names = (f"{secrets.token_hex(6)}-{number:x}" for number in count())
-        self._ready: deque[Berth] = deque()
+        self._ready: list[Berth] = []
         self._waiting: deque[Deferred[Berth]] = deque()
         self._wanted_ready = 0
         self._making = False
@@ -127,9 +134,9 @@ class Berths:
     def take(self) -> Deferred[Berth]:
         """A berth, at once if one is ready; fails with NoBerth where none can be made."""
         while self._ready:
-            berth = self._ready.popleft()
-            if berth.process.running:
-                self._make_soon()
+            berth = self._ready.pop()
+            if berth.supervisor.running:
+                self._look_again(_LATER if self._ready else _SOON)
                 return succeed(berth)
             self._forget(berth)
         waiting: Deferred[Berth] = Deferred()
@@ -137,32 +144,53 @@ class Berths:
         self._make()
         return waiting
 
+    def give_back(self, berth: Berth) -> None:
+        """Another frame may run in a berth in which nothing runs any more."""
+        berth.used = True
+        self._made(berth)
+        self._look_again(_LATER)
+
     def discard(self, berth: Berth) -> Deferred[None]:
-        """Nothing will run in a berth that was taken; fires when its processes are gone."""
-        berth.process.dismiss()
-        return berth.process.exited.addCallback(lambda _: self._forget(berth))
+        """Nothing will run in a berth again; fires when it is gone.
+
+        Its chain file stays as long as somebody has to learn from it.
+        """
+        berth.supervisor.dismiss()
+        gone: Deferred[None] = Deferred()
+        berth.supervisor.gone.addCallback(self._left, berth, gone)
+        return gone
 
     def stop(self) -> Deferred[list[tuple[bool, None]]]:
-        """Make no more, and dismiss those that wait; fires when they are gone."""
+        """Make no more, and discard those that wait; fires when they are gone."""
         self._wanted_ready = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        ready, self._ready = self._ready, deque()
-        return DeferredList([self.discard(berth) for berth in ready])
+        ready, self._ready = self._ready, []
+        return DeferredList([self._forget(berth) for berth in ready])
 
-    # -- making ----------------------------------------------------------------------------------
-
-    def _make_soon(self) -> None:
-        pause = _LATER if self._ready else _SOON
+    def _look_again(self, pause: float) -> None:
+        """See to their number, ``pause`` seconds from now, or sooner if that was planned."""
+        if not self._wanted_ready:
+            return
         if self._timer is None:
-            self._timer = self._reactor.callLater(pause, self._make_now)
-        elif not self._ready:
+            self._timer = self._reactor.callLater(pause, self._look)
+        elif self._timer.getTime() > self._reactor.seconds() + pause:
             self._timer.reset(pause)
 
-    def _make_now(self) -> None:
+    def _look(self) -> None:
+        """Make what is missing, or discard half of what is too much: who rested most goes first."""
         self._timer = None
         self._make()
+        surplus = len(self._ready) - self._wanted_ready
+        if surplus > 0:
+            many = (surplus + 1) // 2
+            for berth in self._ready[:many]:
+                self._forget(berth)
+            del self._ready[:many]
+            self._look_again(_LATER)
+
+    # -- making ----------------------------------------------------------------------------------
 
     def _make(self) -> None:
         """Make what is missing, some at a time."""
@@ -204,12 +232,12 @@ class Berths:
         elif self._wanted_ready:
             self._ready.append(berth)
         else:
-            self.discard(berth)
+            self._forget(berth)
 
     def _open(self, site: _Site) -> Berth:
         group = site.group
         try:
-            process = spawn(supervisor(str(group or "")), site.account, spawner=self._spawner)
+            started = self._supervisors.start(supervisor(str(group or "")), site.account)
         except OSError:
             os.unlink(site.chain)
             if group is not None:
@@ -217,7 +245,8 @@ class Berths:
             raise
         finally:
             os.close(site.account)
-        return Berth(site.name, site.chain, group, process)
+        counts = self._groups is not None and self._groups.counts_oom_kills
+        return Berth(site.name, site.chain, group, started, counts)
 
     def _make_sites(self, number: int) -> list[_Site]:
         """In a worker: all of them or, with an OSError, none."""
@@ -235,7 +264,6 @@ class Berths:
         chain = f"{self._folder}/{name}.chain"
         account = os.open(chain, _NEW, 0o600)
         try:
-            os.write(account, checkpoint.BLANK)
             group = self._groups.create(name) if self._groups is not None else None
         except OSError:
             os.close(account)
@@ -243,10 +271,16 @@ class Berths:
             raise
         return _Site(name, chain, account, group)
 
-    def _forget(self, berth: Berth) -> None:
+    def _forget(self, berth: Berth) -> Deferred[None]:
+        """Discard one that no frame is in."""
+        self._clearing.add(berth)
+        return self.discard(berth)
+
+    def _left(self, status: int, berth: Berth, gone: Deferred[None]) -> int:
         if berth.group is not None:
             remove(berth.group)
-        self._clearing.add(berth)
+        gone.callback(None)
+        return status
 
 
 def _undo(site: _Site) -> None:

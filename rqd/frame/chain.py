@@ -3,12 +3,12 @@
 ::
 
     sh (supervisor) ─┬─▶ sh ─▶ [taskset ─▶ nice ─▶ setpriv ─▶ sh] ─▶ [env] ─▶ shell script
-                     └── waits, writes the exit status
+                     └── waits, writes the exit status, waits for the next orders
 
-The first two are started ahead of any frame (see ``berths``): the child moves itself into the
-frame's control group and reads its *orders* from a pipe. What a launch hands over is these orders,
-a shell text in which everything foreign is quoted. An agent that dies closes the pipe: an order
-that isn't whole is never carried out, and who waits for one ends.
+The supervisor is started ahead of any frame (see ``berths``), moves itself into a control group and
+reads *orders* from a pipe: a shell text in which everything foreign is quoted. It carries them out
+in a child, one frame after the other. An agent that dies closes the pipe: orders that aren't whole
+are never carried out, and the supervisor ends after the frame that it runs.
 
 Each link is a small standard program, so no Python runs between fork and exec while gRPC's
 threads are alive. The supervisor is the leader of the frame's session: its pid is the session id.
@@ -20,14 +20,15 @@ which any later agent learns what became of the frame::
     exit STATUS              what the shell said of its end
 
 Whatever else stands there (a ``setpriv`` that was refused, say) explains a start that failed.
-Descriptor 3 is where the frame's output goes. The supervisor catches every signal that a frame may
-send to its own group, so that only SIGKILL keeps it from recording the end; caught signals go back
-to their default in the child.
+The end is told to the agent, too, if one still listens: ``PID STATUS``, on descriptor 4. In the
+child, descriptor 3 is where the frame's output goes. The supervisor catches every signal that a
+frame may send to its own group, so that only SIGKILL keeps it from recording the end; caught
+signals go back to their default in the child.
 
-The environment comes from the network. The waiting shell exports it where the frame runs as the
-agent's own user and every name is one that a shell passes on untouched; otherwise ``env`` sets it
-at the very end: it never reaches a program that runs with the agent's rights, or one that could
-still write to the chain file.
+The environment comes from the network. The child exports it where the frame runs as the agent's own
+user and every name is one that a shell passes on untouched; otherwise ``env`` sets it at the very
+end: it never reaches a program that runs with the agent's rights, or one that could still write to
+the chain file.
 """
 
 from __future__ import annotations
@@ -36,45 +37,43 @@ import re
 import shutil
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from shlex import quote
+from typing import NamedTuple
 
 from rqd.frame.environment import STANDARD_PATH
 from rqd.frame.users import Identity
 from rqd.system import oomscore
 
-_SIGNALS = " ".join(
-    str(number)
-    for number in range(1, signal.SIGRTMIN)
-    if number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
-)
+_CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
+_SIGNALS = " ".join(str(number) for number in range(1, signal.SIGRTMIN) if number in _CATCHABLE)
 #: A frame must not inherit the agent's own protection from the kernel's OOM killer.
 _OFFER = f"{{ echo {oomscore.FRAME} >/proc/self/oom_score_adj; }} 2>/dev/null || :"
 _SUPERVISE = f"""\
 echo "born $$"
 trap : {_SIGNALS}
-(
-set -e
-{_OFFER}
-[ -z "$1" ] || echo 0 >"$1/cgroup.procs"
+[ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 1
 . /proc/self/fd/0
-exit 1
-)
-set -- $?
-echo "exit $1"
-exit $1
 """
+#: Descriptor of the pipe that ends are told on.
+ENDS = 4
 #: The braces make it one command: a shell that reads only a part of it does nothing.
 _ORDERS = """\
 {{
+(
+set -e
+{offer}
 ulimit -S -n {descriptors}
 umask {umask:04o}
 cd {folder}
 unset OLDPWD
-exec 3>>{output} </dev/null
+exec 3>>{output} </dev/null 4>&-
 {exports}
 {hand_over}
+)
+set -- "$1" $?
+echo "exit $2"
+echo "$$ $2" 2>/dev/null >&4
 }}
 """
 _TAKE_OVER = """\
@@ -85,7 +84,7 @@ _DIRECT = f"set -- {{command}}\n{_TAKE_OVER.replace('{', '{{').replace('}', '}}'
 _LINKED = "exec {command}"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-#: Names that mean something to the dynamic linker, or to the waiting shell (dash or bash).
+#: Names that mean something to the dynamic linker, or to the supervising shell (dash or bash).
 _LOADED = ("LD_", "GLIBC_", "MALLOC_", "BASH")
 _SHELL_OWN = frozenset(
     {"ENV", "IFS", "LINENO", "OLDPWD", "OPTIND", "POSIXLY_CORRECT", "PPID", "PWD", "SHELLOPTS"}
@@ -93,8 +92,7 @@ _SHELL_OWN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """Where and how a frame's shell runs.
 
     ``threads`` are the logical CPUs that it is pinned to (none: not pinned), ``descriptors`` how
@@ -122,14 +120,17 @@ def script(shell: str, command: str) -> bytes:
 
 
 def supervisor(group: str) -> list[str]:
-    """Return what waits for orders; ``group`` is the folder of its control group, "" for none."""
+    """Return what waits for orders; ``group`` is the folder of its control group, "" for none.
+
+    It has to be started with its stdin a pipe and with ``ENDS``.
+    """
     return [program("sh"), "-c", _SUPERVISE, "openrqd", group]
 
 
 def orders(
     around: Surroundings, script_path: str, output: str, environment: Mapping[str, str]
 ) -> bytes:
-    """Return the text that makes a waiting shell run a script; ``output`` is opened to append."""
+    """Return the text that makes a supervisor run a script; ``output`` is opened to append."""
     given = environment
     command = [around.shell, script_path]
     if around.identity is not None or not _is_plain(environment):
@@ -140,6 +141,7 @@ def orders(
         hand_over = _LINKED
         command = [*links, program("sh"), "-c", _TAKE_OVER, "openrqd", *command]
     text = _ORDERS.format(
+        offer=_OFFER,
         descriptors=around.descriptors,
         umask=around.umask,
         folder=quote(around.folder),

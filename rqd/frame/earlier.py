@@ -9,8 +9,6 @@ import os
 import re
 from pathlib import Path
 
-from rqd.logging import checkpoint
-
 _STARTED = re.compile(rb"born ([0-9]{1,10})\nup\n")
 
 
@@ -28,7 +26,6 @@ def _runs(chain: Path, proc_root: str) -> bool:
     try:
         with open(chain, "rb") as account:
             facts = os.fstat(account.fileno())
-            account.seek(len(checkpoint.BLANK))
             started = _STARTED.match(account.read(64))
         return started is not None and os.path.samestat(
             facts, os.stat(f"{proc_root}/{int(started[1])}/fd/1")

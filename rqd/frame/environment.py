@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.frame.spec import FrameSpec
 from rqd.system.gpus import Gpu, by_index
@@ -12,8 +12,7 @@ from rqd.system.reservations import Reservation
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True, slots=True)
-class HostEnvironment:
+class HostEnvironment(NamedTuple):
     """What of the host goes into every frame's environment.
 
     ``path`` is the frame's search path before the request's is appended; ``copied`` are the host's

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: Exit statuses that Cuebot understands.
 COULD_NOT_START = 256
@@ -21,8 +21,7 @@ _STATUS = re.compile(r"\d{1,3}", re.ASCII)
 _SIGNALS = frozenset(int(number) for number in signal.valid_signals())
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """An exit status and the signal that caused it (0 for none), as Cuebot wants them."""
 
     status: int
@@ -36,8 +35,7 @@ class Exit:
 VANISHED = Exit(1, VANISHED_SIGNAL)
 
 
-@dataclass(frozen=True, slots=True)
-class FrameEnd:
+class FrameEnd(NamedTuple):
     """The end that is reported: times in seconds since the epoch, run time in seconds."""
 
     exit_status: int
@@ -61,8 +59,7 @@ def from_wait(wait_status: int) -> Exit:
     return from_shell(os.WEXITSTATUS(wait_status))
 
 
-@dataclass(frozen=True, slots=True)
-class ChainReport:
+class ChainReport(NamedTuple):
     """What the chain of programs around a frame wrote about itself (see ``chain``).
 
     ``started`` tells whether the frame's own shell took over; ``exit`` is None while no exit was

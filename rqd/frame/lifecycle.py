@@ -10,14 +10,11 @@ Everything here happens on the reactor; what blocks is awaited from workers.
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
@@ -39,7 +36,6 @@ from rqd.frame.ladder import Ladder
 from rqd.frame.members import IMembers
 from rqd.frame.output import Output
 from rqd.frame.patience import TooLate, within
-from rqd.frame.process import FrameProcess
 from rqd.frame.records import STATE
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
@@ -72,8 +68,7 @@ class NotWanted(Exception):
     """The frame was killed, or its launch abandoned, before its process was started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(NamedTuple):
     """Why the agent ends a frame.
 
     ``status`` and ``signal`` take the place of those that it ends with, unless None; ``patience``
@@ -123,7 +118,7 @@ class Frame:
         self.output = Output(f"{spec.log_dir}/{spec.name}.rqlog", self._files, site)
         self._born = site.reactor.seconds()
         self._kill: Kill | None = None
-        self._climbing = False
+        self._climbing = self._swept = False
         self._remarks: tuple[str, ...] = ()
         self._log_whole: Deferred[None] | None = None
 
@@ -152,8 +147,7 @@ class Frame:
     async def live(self) -> bytes:
         """Run the frame to its end and return its completion report, which is on disk by then."""
         try:
-            process = await self._start()
-            ended = await self._follow(process)
+            ended = await self._follow(await self._start())
         except CouldNotStart as problem:
             self.explanation = str(problem)
             self.log.error(
@@ -178,63 +172,52 @@ class Frame:
 
     # -- start ---------------------------------------------------------------------------------
 
-    async def _start(self) -> FrameProcess:
-        """Record and open the log, both at once, then start; raises CouldNotStart or NotWanted."""
+    async def _start(self) -> Deferred[int]:
+        """Record and open the log, both at once, then start; fires with the end, a wait status.
+
+        Raises CouldNotStart or NotWanted.
+        """
         environment = frame_environment(
             self.spec, self._site.environment, self.reservation, self.output.path
         )
+        opening = Deferred.fromCoroutine(self._open_log(environment))
         try:
-            berth = await self._site.berths.take()
-        except NoBerth as problem:
-            with suppress(CouldNotStart):  # the log tells it, too, if it can be had
-                await self._open_log(environment, os.devnull)
-            raise CouldNotStart(str(problem)) from problem
-        try:
-            opening = Deferred.fromCoroutine(self._open_log(environment, berth.chain))
-            await self._record(berth, opening)
-            await opening
-            return self._order(berth, environment)
-        except BaseException:
-            self._site.berths.discard(berth)
-            raise
+            self.berth = await self._site.berths.take()
+            await self._at_state(self._create_files, self.berth)
+        except (NoBerth, OSError) as problem:
+            await opening.addErrback(lambda _: None)  # the log tells it, too, if it can be had
+            kept = "" if isinstance(problem, NoBerth) else "the state folder can't take the frame: "
+            raise CouldNotStart(f"{kept}{problem}") from problem
+        await opening
+        if self._kill is not None:
+            raise NotWanted
+        return self._order(self.berth, environment)
 
-    async def _record(self, berth: Berth, opening: Deferred[None]) -> None:
-        """Make what is to be on disk before the frame is."""
-        try:
-            await self._at_state(self._create_files, berth.name)
-        except OSError as problem:
-            await opening.addErrback(lambda _: None)
-            raise CouldNotStart(f"the state folder can't take the frame: {problem}") from problem
-
-    def _create_files(self, berth: str) -> None:
-        """In a worker."""
+    def _create_files(self, berth: Berth) -> None:
+        """In a worker: make what is to be on disk before the frame is."""
+        berth.tidy()
         self._files.create(
             self.spec,
             self.reservation,
-            berth,
+            berth.name,
             shell=self._site.terms.shell,
             identity=self._identity,
             spooled=self._site.terms.timestamps,
         )
 
-    async def _open_log(self, environment: dict[str, str], checkpoint_path: str) -> None:
+    async def _open_log(self, environment: dict[str, str]) -> None:
         text = texts.header_of(self, self._identity, self._site.environment.name, environment)
         owner = (self._identity.uid, self._identity.gid) if self._identity else None
         try:
-            too_big = partial(self.kill, _TOO_BIG)
-            await self.output.open(text, owner, checkpoint_path, too_big)
+            await self.output.open(text, owner, partial(self.kill, _TOO_BIG))
         except LogUnavailable as problem:
             raise CouldNotStart(f"the log can't be opened: {problem.explanation}") from problem
 
-    def _order(self, berth: Berth, environment: dict[str, str]) -> FrameProcess:
-        if self._kill is not None:
-            raise NotWanted
-        self.berth = berth
+    def _order(self, berth: Berth, environment: dict[str, str]) -> Deferred[int]:
         self.members = berth.members()
-        berth.process.order(
+        return berth.supervisor.order(
             chain.orders(self._surroundings(), self._files.script, self.output.target, environment)
         )
-        return berth.process
 
     def _surroundings(self) -> chain.Surroundings:
         terms = self._site.terms
@@ -250,18 +233,19 @@ class Frame:
 
     # -- follow --------------------------------------------------------------------------------
 
-    async def _follow(self, process: FrameProcess) -> Exit:
+    async def _follow(self, running: Deferred[int]) -> Exit:
         """From the start to the exit as it is reported; raises CouldNotStart."""
+        assert self.members is not None
         self.phase = Phase.RUNNING
         self.log.info(
             "frame started frame_id={frame_id} name={name} pid={pid} cores={cores}",
             frame_id=self.spec.frame_id,
             name=self.spec.name,
-            pid=process.pid,
+            pid=self.members.supervisor,
             cores=self.spec.num_cores,
         )
         self.output.follow()
-        ended = self._unless_by_kernel(from_wait(await process.exited))
+        ended = self._unless_by_kernel(from_wait(await running))
         self.phase = Phase.ENDING
         self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report waits for
         return await self._judged(ended) if ended.failed else ended
@@ -272,7 +256,7 @@ class Frame:
             return ended
         self._remarks += (texts.killed_by_kernel(self),)
         self.log.warn("{remark} frame_id={id}", remark=self._remarks[-1], id=self.spec.frame_id)
-        return replace(ended, signal=OUT_OF_MEMORY)
+        return ended._replace(signal=OUT_OF_MEMORY)
 
     def _is_oom_kill(self, ended: Exit) -> bool:
         assert self.members is not None
@@ -283,13 +267,24 @@ class Frame:
 
     def end_what_is_left(self) -> None:
         """The frame is over: what it left behind is ended, and nobody waits for that."""
-        if self.members is not None and not self.members.close():
+        if self.members is not None and self.members.pids():
+            self._swept = True
             background(self._sweep(), self.log, "leftovers frame_id=" + self.spec.frame_id)
 
     async def _sweep(self) -> None:
-        assert self.members is not None
+        assert self.berth is not None
         await self._ladder().sweep()
-        self.members.close()
+        self._site.berths.discard(self.berth)
+
+    def leave_berth(self) -> None:
+        """Let others have the berth, if it is as good as new; if not, it goes with the frame."""
+        if self.berth is None or self._swept:
+            return
+        if self.berth.supervisor.running:
+            berth, self.berth = self.berth, None
+            self._site.berths.give_back(berth)
+        else:
+            self._site.berths.discard(self.berth)
 
     async def _judged(self, ended: Exit) -> Exit:
         """What a failure is reported as: the agent's doing, a start that failed, or by a rule."""
@@ -332,7 +327,7 @@ class Frame:
         self._remarks += (
             f"exit status {ended.status} became {match.exit_status} by rule {match.rule.name!r}",
         )
-        return replace(ended, status=match.exit_status)
+        return ended._replace(status=match.exit_status)
 
     # -- end -----------------------------------------------------------------------------------
 
@@ -367,7 +362,7 @@ class Frame:
         return Ladder(
             self.members,
             grace,
-            running=lambda: self.berth is not None and self.berth.process.running,
+            running=lambda: self.phase is Phase.RUNNING,
             frame_id=self.spec.frame_id,
             reactor=self._site.reactor,
         )
@@ -389,6 +384,7 @@ class Frame:
         await gatherResults([logged, self._keep(report)])
         self.phase = Phase.ENDED
         self._say_end(end)
+        self._site.reactor.callLater(0, self.leave_berth)  # after the report is on its way
         return report
 
     def _log_hangs(self, failure: Failure) -> None:

@@ -12,7 +12,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from zope.interface import Interface, implementer
+from zope.interface import Attribute, Interface, implementer
 
 from rqd.system import cgroups
 from rqd.system.oomkills import read_oom_kills
@@ -22,6 +22,8 @@ from rqd.system.sessions import session_members
 
 class IMembers(Interface):
     """The processes of one frame. All calls read or write pseudo-files only and are quick."""
+
+    supervisor: int = Attribute("The pid of what leads their session.")
 
     def pids() -> list[int]:
         """Return the living processes of the frame, the supervisor left out."""
@@ -40,9 +42,6 @@ class IMembers(Interface):
 
     def kill() -> None:
         """SIGKILL everything, now; what forks meanwhile is met by the next call."""
-
-    def close() -> bool:
-        """Forget the frame if nothing of it is left; False while something is."""
 
 
 def _send(pid: int, number: int) -> None:
@@ -75,24 +74,28 @@ class _Signalled:
 class GroupMembers(_Signalled):
     """The members of a control group."""
 
-    def __init__(self, group: Path, supervisor: int) -> None:
+    def __init__(self, group: Path, supervisor: int, *, counts_oom_kills: bool) -> None:
         super().__init__(supervisor)
         self.group = group
+        self._counts = counts_oom_kills
+        self._killed_before = self._killed()
 
     def pids(self) -> list[int]:
-        return cgroups.members(self.group)
+        return [pid for pid in cgroups.members(self.group) if pid != self.supervisor]
 
     def membership(self) -> Membership:
         return Membership(0, self.pids())
 
     def oom_kills(self) -> int:
-        return read_oom_kills(f"{self.group}/memory.events")
+        return self._killed() - self._killed_before
 
     def kill(self) -> None:
+        """The supervisor is no exception: nothing that forks may be left out."""
         cgroups.kill(self.group)
 
-    def close(self) -> bool:
-        return cgroups.remove(self.group)
+    def _killed(self) -> int:
+        """Of the frames before as well: a group is used again."""
+        return self._counts and read_oom_kills(f"{self.group}/memory.events")
 
 
 @implementer(IMembers)
@@ -114,6 +117,3 @@ class SessionMembers(_Signalled):
 
     def kill(self) -> None:
         self.send(signal.SIGKILL)
-
-    def close(self) -> bool:
-        return not self.pids()

@@ -39,11 +39,7 @@ class Output:
         return self._log.last_output if self._log is not None else None
 
     async def open(
-        self,
-        header: bytes,
-        owner: tuple[int, int] | None,
-        checkpoint_path: str,
-        too_big: Callable[[], None],
+        self, header: bytes, owner: tuple[int, int] | None, too_big: Callable[[], None]
     ) -> None:
         """Open the log, or have it opened as soon as its folder answers.
 
@@ -51,22 +47,18 @@ class Output:
         time if it hangs and the frame would have to write to it.
         """
         if self._site.terms.timestamps:
-            await self._begin(header, owner, checkpoint_path, too_big)
+            await self._begin(header, owner, too_big)
         else:
-            await self._open(header, owner, checkpoint_path, too_big)
+            await self._open(header, owner, too_big)
 
     async def _begin(
-        self,
-        header: bytes,
-        owner: tuple[int, int] | None,
-        checkpoint_path: str,
-        too_big: Callable[[], None],
+        self, header: bytes, owner: tuple[int, int] | None, too_big: Callable[[], None]
     ) -> None:
         log, opened = self._site.logs.begin(
             self.path,
             header,
             spool_path=self._files.spool,
-            checkpoint_path=checkpoint_path,
+            checkpoint_path=self._files.checkpoint,
             owner=owner,
             too_big=too_big,
         )
@@ -80,17 +72,13 @@ class Output:
             self.follow()
 
     async def _open(
-        self,
-        header: bytes,
-        owner: tuple[int, int] | None,
-        checkpoint_path: str,
-        too_big: Callable[[], None],
+        self, header: bytes, owner: tuple[int, int] | None, too_big: Callable[[], None]
     ) -> None:
         opening = self._site.logs.open(
             self.path,
             header,
             spool_path=None,
-            checkpoint_path=checkpoint_path,
+            checkpoint_path=self._files.checkpoint,
             owner=owner,
             too_big=too_big,
         )

@@ -5,6 +5,7 @@
     <snapshots_path>/frames/          0700
         <key>.record                  what was asked and given; at last, the completion as sent
         <key>.spool                   the frame's output on its way to the log, with timestamps
+        <key>.checkpoint              how far the log has come (rqd.logging)
     <temp_path>/openrqd-<key>.sh      the command, private to the frame's user
 
 The record holds one JSON object a line, each written at once: a line is complete or was never
@@ -60,6 +61,7 @@ class FrameFiles:
         self.script = script_path
         self.record = f"{path}.record"
         self.spool = f"{path}.spool"
+        self.checkpoint = f"{path}.checkpoint"
 
     def create(
         self,
@@ -95,7 +97,7 @@ class FrameFiles:
 
     def remove(self) -> None:
         """Forget the frame; what is gone already is fine. The record goes last: it is the proof."""
-        for path in (self.script, self.spool, self.record):
+        for path in (self.script, self.spool, self.checkpoint, self.record):
             with suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(path)
 
@@ -118,13 +120,13 @@ class Records:
 
 def _asked(spec: FrameSpec, reservation: Reservation, berth: str, script_path: str) -> bytes:
     """The first line of a record."""
-    asked = {name: getattr(spec, name) for name in FrameSpec.__dataclass_fields__}
+    asked = spec._asdict()
     asked["request"] = base64.b64encode(spec.request).decode()
     return _line(
         {
             "version": VERSION,
             "spec": asked,
-            "reservation": asdict(reservation),
+            "reservation": reservation._asdict(),
             "berth": berth,
             "script": script_path,
         }
@@ -132,7 +134,7 @@ def _asked(spec: FrameSpec, reservation: Reservation, berth: str, script_path: s
 
 
 def _line(content: dict[str, object]) -> bytes:
-    return json.dumps(content).encode() + b"\n"
+    return json.dumps(content, default=asdict).encode() + b"\n"
 
 
 def _make(path: str, text: bytes, owner: Identity | None = None, *, mode: int = 0o600) -> None:

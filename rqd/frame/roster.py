@@ -165,7 +165,9 @@ class Roster:
         except Exception:  # whatever went wrong, Cuebot must hear of an end
             self.log.failure("frame failed frame_id={frame_id}", frame_id=frame.spec.frame_id)
             frame.explanation = "internal error, see the agent's log"
+            frame.phase = Phase.ENDED
             frame.end_what_is_left()
+            frame.leave_berth()
             end = FrameEnd(COULD_NOT_START, 0, site.time(), 0.0, frame.explanation)
             report = site.compose(frame, end)
         del self._frames[frame.spec.frame_id]

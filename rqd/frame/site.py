@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from rqd.frame.lifecycle import Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """How frames run here: the part of the configuration that their life is ruled by."""
 
     shell: str
@@ -38,8 +36,7 @@ class Terms:
     rules: tuple[ExitStatusRule, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """The seams between a frame's life and the rest of the agent."""
 
     reactor: IReactorTime

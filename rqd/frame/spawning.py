@@ -35,13 +35,13 @@ class Spawner(Protocol):
         self,
         protocol: ProcessProtocol,
         arguments: list[str],
-        account: int,
         environment: Mapping[str, str],
+        descriptors: Mapping[int, int],
     ) -> None:
         """Start ``arguments`` in a session of its own; its first is a path. Raises OSError.
 
-        ``account`` is the descriptor that becomes its stdout and stderr. ``protocol`` is connected
-        to a ``SessionProcess``, or what behaves like one.
+        ``descriptors`` are its numbers to the agent's, from 1 on; 0 is a pipe to write to.
+        ``protocol`` is connected to a ``SessionProcess``, or what behaves like one.
         """
 
 
@@ -63,11 +63,11 @@ class SessionSpawner:
         self,
         protocol: ProcessProtocol,
         arguments: list[str],
-        account: int,
         environment: Mapping[str, str],
+        descriptors: Mapping[int, int],
     ) -> None:
         """See ``Spawner``."""
-        SessionProcess(self._reactor, protocol, arguments, account, environment)
+        SessionProcess(self._reactor, protocol, arguments, environment, descriptors)
 
 
 @implementer(IReadDescriptor)
@@ -82,8 +82,8 @@ class SessionProcess:
         reactor: IReactorFDSet,
         protocol: ProcessProtocol,
         arguments: list[str],
-        account: int,
         environment: Mapping[str, str],
+        descriptors: Mapping[int, int],
     ) -> None:
         reading, writing = os.pipe()
         try:
@@ -93,8 +93,7 @@ class SessionProcess:
                 environment,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, reading, 0),
-                    (os.POSIX_SPAWN_DUP2, account, 1),
-                    (os.POSIX_SPAWN_DUP2, account, 2),
+                    *((os.POSIX_SPAWN_DUP2, ours, its) for its, ours in descriptors.items()),
                 ],
                 setsid=True,
                 setsigdef=_SET_BACK,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.refusals import InvalidRequest
 
@@ -21,8 +20,7 @@ MAX_TEXT_BYTES = 64 << 10
 MAX_ENVIRONMENT_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSpec:
+class FrameSpec(NamedTuple):
     """What runs, for whom, and within which limits.
 
     ``num_cores`` is in points (100 = one core), memory limits in KiB (0: none), ``uid`` is None
@@ -85,7 +83,7 @@ def parse(request: RunFrame) -> FrameSpec:
 
 
 _COMPUTED = {"uid", "environment", "soft_memory_limit", "hard_memory_limit", "request"}
-_COPIED = tuple(name for name in FrameSpec.__dataclass_fields__ if name not in _COMPUTED)
+_COPIED = tuple(name for name in FrameSpec._fields if name not in _COMPUTED)
 
 
 def _check_ids(spec: FrameSpec) -> None:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import pwd
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.frame.spec import FrameSpec
 from rqd.refusals import InvalidRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """A user to become: never root, no group of root's."""
 
     uid: int

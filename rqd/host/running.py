@@ -68,7 +68,8 @@ class Runner:
         """The exit status, or minus the signal."""
         ended = _Exit()
         try:
-            self._processes.spawn(ended, list(command), output, self._environ)
+            descriptors = {1: output, 2: output}
+            self._processes.spawn(ended, list(command), self._environ, descriptors)
         except OSError as problem:
             raise CommandFailed(f"{command[0]} can't be run: {problem.strerror}") from problem
         impatience = self._reactor.callLater(patience, ended.end)

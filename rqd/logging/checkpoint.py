@@ -2,26 +2,20 @@
 
 17 bytes that change, written by one ``pwrite`` after each copied piece: spool offset, log length,
 whether the next byte begins a line. Behind them 8 that are written once: the log's inode, by which
-it is known again when another host has rotated it. They are the beginning of a file in which more
-may follow, because making a file costs more than all that is written to it. All of it blocks a
-little: for workers.
+it is known again when another host has rotated it. All of it blocks a little: for workers.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _HOT = struct.Struct("<QQB")
 _INODE = struct.Struct("<Q")
-_LENGTH = _HOT.size + _INODE.size
-#: The beginning of a file in which no checkpoint was written yet; what follows begins a line.
-BLANK = bytes(_LENGTH) + b"\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """``offset``: bytes of the spool copied. ``length``: bytes of the log that are right."""
 
     offset: int
@@ -30,12 +24,12 @@ class Position:
 
     def restarted(self) -> Position:
         """The same log, a spool that begins anew."""
-        return replace(self, offset=0)
+        return self._replace(offset=0)
 
 
 def create(path: str, position: Position, inode: int) -> None:
-    """The first checkpoint for the log with ``inode``, or a new beginning."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """A new checkpoint for the log with ``inode``; private, replaces an old one."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.pwrite(descriptor, pack(position) + _INODE.pack(inode), 0)
     finally:
@@ -51,22 +45,13 @@ def load(path: str) -> tuple[Position, int] | None:
     """Position and inode; ``None`` if there is no checkpoint or it makes no sense."""
     try:
         with open(path, "rb") as file:
-            found = file.read(_LENGTH)
+            found = file.read(_HOT.size + _INODE.size + 1)
     except OSError:
         return None
-    if len(found) != _LENGTH or not any(found):
+    if len(found) != _HOT.size + _INODE.size:
         return None
     offset, length, at_line_start = _HOT.unpack_from(found)
     (inode,) = _INODE.unpack_from(found, _HOT.size)
     if at_line_start > 1 or max(offset, length) >= 1 << 62:
         return None
     return Position(offset, length, bool(at_line_start)), inode
-
-
-def is_blank(path: str) -> bool:
-    """Whether no checkpoint was ever written there."""
-    try:
-        with open(path, "rb") as file:
-            return not any(file.read(_LENGTH))
-    except FileNotFoundError:
-        return True

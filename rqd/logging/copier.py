@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from rqd.logging import checkpoint, spool
 from rqd.logging.checkpoint import Position
@@ -23,8 +23,7 @@ _PIECE = 1 << 20
 _UNSYNCED = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """One job: copy up to the spool offset ``limit``, which ``marks`` cover.
 
     ``keep_open`` spares opening the files again for the next job. With ``footer``, ``limit`` is
@@ -37,8 +36,7 @@ class Work:
     footer: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How far it is now; ``safe`` is the spool offset behind which it never goes back."""
 
     position: Position
@@ -127,8 +125,8 @@ class Copier:
         if self._cut and not replaced and 0 <= length < size:
             self._log.truncate(length)
         elif replaced or size != length:
-            self._position = replace(
-                self._position, length=size, at_line_start=self._log.ends_line(size)
+            self._position = self._position._replace(
+                length=size, at_line_start=self._log.ends_line(size)
             )
         self._cut = False
         if replaced or length < 0:
@@ -141,7 +139,7 @@ class Copier:
         if self._position.offset >= work.limit:
             return
         if not self._open_spool():
-            self._position = replace(self._position, offset=work.limit)
+            self._position = self._position._replace(offset=work.limit)
             return
         while self._position.offset < work.limit:
             self._copy_piece(work)
@@ -157,7 +155,7 @@ class Copier:
         at = self._position
         text = os.pread(self._spool, min(_PIECE, work.limit - at.offset), at.offset)
         if not text:  # the frame truncated its output: the rest is gone
-            self._position = replace(at, offset=work.limit)
+            self._position = at._replace(offset=work.limit)
             return
         pieces, line_start = stamp_marked(text, at.offset, work.marks, at.at_line_start)
         written = self._log.append(pieces)

@@ -6,7 +6,6 @@ The file may be on a mount that hangs: every touch is a worker's job.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -56,12 +55,17 @@ class DirectFile:
         facts = os.stat(self._log.path)
         return max(facts.st_size - self.header_length, 0), facts.st_mtime
 
-    def add_footer(self, footer: bytes) -> None:
-        """Complete the log; a footer that an earlier try began is cut off first."""
+    def add_footer(self, footer: bytes, output: int | None) -> None:
+        """Complete the log; a footer that an earlier try began is cut off first.
+
+        ``output`` is what the frame wrote to, if that is still open.
+        """
+        if output is not None:
+            os.close(output)
         try:
             size = self._log.open()
             if self._position.length == NO_FOOTER:
-                self._position = replace(self._position, length=size)
+                self._position = self._position._replace(length=size)
                 checkpoint.create(self._checkpoint_path, self._position, self._log.inode)
             elif size > self._position.length:
                 size = self._position.length
@@ -138,7 +142,7 @@ class DirectLog:
 
     def close(self, footer: bytes) -> Deferred[None]:
         """Add the footer."""
-        self.leave()
+        self._rounds.leave(self)
         closed: Deferred[None] = Deferred()
         self._add_footer(footer, closed)
         return closed
@@ -151,7 +155,8 @@ class DirectLog:
             self._output = None
 
     def _add_footer(self, footer: bytes, closed: Deferred[None]) -> None:
-        adding = self._workers.run(self.path, self._file.add_footer, footer)
+        output, self._output = self._output, None
+        adding = self._workers.run(self.path, self._file.add_footer, footer, output)
         adding.addCallbacks(closed.callback, self._try_later, errbackArgs=(footer, closed))
 
     def _try_later(self, failure: Failure, footer: bytes, closed: Deferred[None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -163,7 +164,7 @@ def _find(spool_path: str | None, checkpoint_path: str) -> _Found | None:
     From a damaged one nothing is known: rather repeat text than lose it.
     """
     found = checkpoint.load(checkpoint_path)
-    if found is not None or checkpoint.is_blank(checkpoint_path):
+    if found is not None or not os.path.exists(checkpoint_path):
         return found
     offset = 0
     if spool_path is not None:

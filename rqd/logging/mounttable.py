@@ -12,7 +12,7 @@ import os
 import re
 import select
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LOCAL = frozenset(
     (
@@ -49,8 +49,7 @@ _FRESH = 0.02
 """Seconds in which mounts are taken not to change: asking the kernel hands the interpreter on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """A line of mountinfo: where, what kind, from where."""
 
     point: str

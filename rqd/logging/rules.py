@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ExitStatusRule:
+class ExitStatusRule(NamedTuple):
     """A frame whose last output matches ``pattern`` ends with ``exit_status``."""
 
     name: str
@@ -24,8 +23,7 @@ class ExitStatusRule:
         return cls(name, re.compile(regex, re.MULTILINE), exit_status)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """The rule that matched, and the text that did."""
 
     rule: ExitStatusRule

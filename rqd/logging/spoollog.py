@@ -8,7 +8,7 @@ hangs; the text waits in the spool, only numbers wait in memory.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -36,8 +36,7 @@ SILENCE = 10.0
 """Seconds after which a job that hasn't answered is worth a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(NamedTuple):
     """What all logs share."""
 
     reactor: IReactorTime

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _WIDTH = 18
 _RULE = "=" * 59
@@ -19,8 +19,7 @@ _INDENT = "\n" + " " * _WIDTH
 _TOP = 15
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderFacts:
+class HeaderFacts(NamedTuple):
     """What the header says; ``written_at`` in epoch seconds."""
 
     command: str
@@ -37,8 +36,7 @@ class HeaderFacts:
     threads: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CoTenant:
+class CoTenant(NamedTuple):
     """A frame on the host at the end of this one; memory in KiB, no limit is 0."""
 
     name: str
@@ -52,8 +50,7 @@ class CoTenant:
         return 0 < self.soft_limit < self.rss
 
 
-@dataclass(frozen=True, slots=True)
-class EndedProcess:
+class EndedProcess(NamedTuple):
     """A process of the frame as last seen; ``rss`` in KiB."""
 
     pid: int
@@ -62,8 +59,7 @@ class EndedProcess:
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class FooterFacts:
+class FooterFacts(NamedTuple):
     """What the footer says; times in epoch seconds, memory in KiB, ``run_time`` in seconds."""
 
     exit_status: int
@@ -76,7 +72,7 @@ class FooterFacts:
     kill_message: str = ""
     remarks: tuple[str, ...] = ()
     processes: Sequence[EndedProcess] = ()
-    co_tenants: Sequence[CoTenant] = field(default=())
+    co_tenants: Sequence[CoTenant] = ()
 
 
 def header(facts: HeaderFacts) -> bytes:

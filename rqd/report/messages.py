@@ -7,8 +7,8 @@ Sizes are KiB and cores are points, here as there. What a frame uses is put into
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.frame.exits import COULD_NOT_START
 from rqd.proto import report_pb2
@@ -25,15 +25,14 @@ if TYPE_CHECKING:
     from rqd.system.reservations import CoreCounts
 
 
-@dataclass(frozen=True, slots=True)
-class FrameFacts:
+class FrameFacts(NamedTuple):
     """One frame as it is reported. Times in seconds since the epoch, 0 for never."""
 
     spec: FrameSpec
     started_at: float
     usage: FrameUsage = EMPTY_USAGE
     last_output: float = 0.0
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = MappingProxyType({})
 
 
 def render_host(

@@ -8,9 +8,8 @@ a function whose call is already decided is never started.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
-from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
@@ -35,8 +34,7 @@ class CallContext(Protocol):
     def abort(self, code: Any, details: str) -> NoReturn: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """A call's end without a result: the name of a gRPC status, and a sentence."""
 
     name: str

@@ -1,6 +1,6 @@
-"""The agent's gRPC server, as a Twisted service.
+"""The agent's gRPC server.
 
-Nothing of gRPC exists before ``startService``: twistd forks before it, and neither threads nor
+Nothing of gRPC exists before ``start``: twistd forks before it, and neither threads nor
 sockets of gRPC survive a fork.
 """
 
@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 
@@ -57,7 +56,7 @@ def listen_address(interface: str, port: int) -> str:
     return f"[{interface}]:{port}" if ":" in interface else f"{interface}:{port}"
 
 
-class GrpcServer(Service):
+class GrpcServer:
     """Serves what the ``register`` functions add to it, while it runs.
 
     Stop the bridge before this one: then no call waits for a reactor that doesn't answer any more,
@@ -65,7 +64,6 @@ class GrpcServer(Service):
     """
 
     log = Logger()
-    name = "grpc-server"
 
     def __init__(
         self,
@@ -84,7 +82,7 @@ class GrpcServer(Service):
         #: The one that was asked for; while the server runs, the real one (0 asks for any).
         self.port = port
 
-    def startService(self) -> None:
+    def start(self) -> None:
         """Listen and serve; raises CannotListen."""
         grpc = load_grpc()
         from rqd.servant.undecodable import UndecodableRequests
@@ -100,7 +98,6 @@ class GrpcServer(Service):
         self.port = _listen(server, listen_address(self._interface, self.port))
         server.start()
         self._server = server
-        super().startService()
         self.log.info(
             "serving interface={interface} port={port} worker_threads={worker_threads}",
             interface=self._interface or "all",
@@ -108,9 +105,8 @@ class GrpcServer(Service):
             worker_threads=self._worker_threads,
         )
 
-    def stopService(self) -> Deferred[None]:
+    def stop(self) -> Deferred[None]:
         """Fires once every call is over, within ``GRACE + CLOSING_TIME`` seconds."""
-        super().stopService()
         server, self._server = self._server, None
         if server is None:
             return succeed(None)

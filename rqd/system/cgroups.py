@@ -13,14 +13,21 @@ from pathlib import Path
 
 from rqd.log import Logger
 
+#: Bytes that a piece of a pseudo-file has at most if nothing comes after it.
+_SHORT = 1024
+
 
 class CgroupTree:
-    """The folder in which each frame gets its own group."""
+    """The folder in which each frame gets its own group.
+
+    ``counts_oom_kills`` tells whether its groups do: where the memory controller is on for them.
+    """
 
     log = Logger()
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, *, counts_oom_kills: bool = False) -> None:
         self._base = base
+        self.counts_oom_kills = counts_oom_kills
 
     @classmethod
     def open(cls, name: str, *, proc_root: str = "/proc") -> CgroupTree | None:
@@ -33,13 +40,14 @@ class CgroupTree:
             base.mkdir(exist_ok=True)
             probe = base / "probe"
             probe.mkdir(exist_ok=True)
+            counts = (probe / "memory.events").exists()
             probe.rmdir()
         except OSError as problem:
             cls.log.info(
                 "no cgroups for frames folder={base} reason={problem}", base=base, problem=problem
             )
             return None
-        return cls(base)
+        return cls(base, counts_oom_kills=counts)
 
     def create(self, key: str) -> Path:
         """Make the group of a frame; raises OSError."""
@@ -100,9 +108,10 @@ def members(group: Path) -> list[int]:
 
 
 def _all_of(descriptor: int) -> bytes:
-    """Everything in a pseudo-file, which comes in pieces."""
-    text = os.read(descriptor, 1 << 16)
-    while more := os.read(descriptor, 1 << 16):
+    """Everything in a pseudo-file, which comes in pieces of about a page; the last one is short."""
+    text = more = os.read(descriptor, 1 << 16)
+    while len(more) > _SHORT:
+        more = os.read(descriptor, 1 << 16)
         text += more
     return text
 

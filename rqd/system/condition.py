@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 #: Names of ``host.HardwareState`` values.
 UP, DOWN, REBOOTING, REBOOT_WHEN_IDLE = "UP", "DOWN", "REBOOTING", "REBOOT_WHEN_IDLE"
@@ -17,8 +17,7 @@ class IdleAction(Enum):
     RESTART = "restart"
 
 
-@dataclass(frozen=True, slots=True)
-class HostCondition:
+class HostCondition(NamedTuple):
     """``state`` is the name of a ``host.HardwareState`` value.
 
     ``waiting_for`` is what happens once no frame runs. ``stopping`` says why the agent is about to

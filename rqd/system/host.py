@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.system.boottime import read_boot_time
 from rqd.system.enclosing import enclosing_groups
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from rqd.config.settings import MachineSettings
 
 
-@dataclass(frozen=True, slots=True)
-class HostSample:
+class HostSample(NamedTuple):
     """The host at one moment. Memory, swap and temp storage (mcp) in KiB."""
 
     name: str

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.system.procstat import GONE, parse_stat, read_stat_line
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """A pid, when its process started (clock ticks since boot), and in which boot."""
 
     pid: int

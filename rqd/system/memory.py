@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.system.memorylimit import UNBOUND, Bound, Bounds
 
 
-@dataclass(frozen=True, slots=True)
-class MemorySample:
+class MemorySample(NamedTuple):
     """All in KiB. ``free`` is what frames could have: free and reclaimable memory."""
 
     total: int

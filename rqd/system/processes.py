@@ -11,7 +11,7 @@ line of a new program, swap where the host uses any, pss in turns.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.system.boottime import read_boot_time
 from rqd.system.memory import read_memory
@@ -30,8 +30,7 @@ _LONGEST_CMDLINE = 2048
 """Bytes that are read of a command line: reports with many processes must stay small."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessSample:
+class ProcessSample(NamedTuple):
     """One process at one moment. Sizes in KiB, times in seconds."""
 
     pid: int

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from rqd.refusals import AlreadyRunning, InvalidRequest, NotEnough
 from rqd.system.gpus import Gpu
@@ -21,8 +20,7 @@ POINTS_PER_CORE = 100
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class CoreCounts:
+class CoreCounts(NamedTuple):
     """Where all points are: ``total == idle + locked + booked``, none of them negative."""
 
     total: int
@@ -31,8 +29,7 @@ class CoreCounts:
     booked: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """What one frame holds. ``threads`` are the logical processors it is pinned to, if any."""
 
     points: int

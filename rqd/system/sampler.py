@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rqd.system.processes import ProcessSample
 from rqd.system.usage import EMPTY_USAGE, FrameUsage, accumulate
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     """What tells a frame's processes from all others: its session, or its cgroup's pids."""
 
     session: int
@@ -31,8 +29,7 @@ class ProcessSource(Protocol):
         """The live processes of each key, but those ``without``."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     usage: FrameUsage
     at: float
 

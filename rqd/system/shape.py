@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.system.usable import UsableProcessors
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from rqd.config.settings import MachineSettings
 
 
-@dataclass(frozen=True, slots=True)
-class HostShape:
+class HostShape(NamedTuple):
     """What the host's reports say of its processors; Cuebot multiplies the two."""
 
     num_procs: int

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -26,8 +25,7 @@ class RunsInWorker(Protocol):
     def __call__(self, function: Callable[[], T]) -> Deferred[T]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(NamedTuple):
     """KiB. ``free`` is what an ordinary user can still write."""
 
     total: int

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(NamedTuple):
     """One physical core.
 
     ``core`` is its id within the socket (the processor's own number where the file tells
@@ -24,8 +23,7 @@ class Core:
     threads: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(NamedTuple):
     """All cores, ordered by socket, then by their lowest processor number."""
 
     cores: tuple[Core, ...]

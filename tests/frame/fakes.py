@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import ProcessDone, ProcessTerminated
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -66,19 +66,21 @@ class FakeProcess:
         self.protocol = protocol
         self.arguments = arguments
         self.orders = b""
+        """The last that it was given."""
         self.waits = True
-        """Whether there may be more orders."""
+        """Whether there may be more."""
+        self.dead = False
         self._account = os.dup(account)
 
     def write(self, text: bytes) -> None:
         """As in C{IProcessTransport}."""
-        self.orders += text
+        self.orders = text
 
     def closeStdin(self) -> None:
-        """As in C{IProcessTransport}; a supervisor without orders ends."""
-        self.waits = False
-        if not self.orders and "openrqd" in self.arguments:
-            self.end(1)
+        """As in C{IProcessTransport}; a supervisor that does nothing ends."""
+        waited, self.waits = self.waits, False
+        if waited and not self.orders and "openrqd" in self.arguments:
+            self.die(0)
 
     @property
     def words(self) -> list[str]:
@@ -106,9 +108,19 @@ class FakeProcess:
             file.write(text)
 
     def end(self, status: int) -> None:
-        """The process is gone: C{status} is what the shell said."""
+        """The frame is gone: C{status} is what its shell said. The supervisor waits for more."""
+        self.orders = b""
+        self.protocol.told(status)  # type: ignore[attr-defined]
+        if not self.waits:
+            self.die(0)
+
+    def die(self, status: int) -> None:
+        """The process is gone; C{status} is a wait status."""
+        if self.dead:
+            return
+        self.waits, self.dead = False, True
         self.close()
-        ended = ProcessTerminated(status, None, status << 8) if status else ProcessDone(0)
+        ended = ProcessDone(0) if status == 0 else ProcessTerminated(None, None, status)
         self.protocol.processExited(Failure(ended))
         self.protocol.processEnded(Failure(ended))
 
@@ -119,9 +131,15 @@ class FakeProcess:
             os.close(account)
 
 
-@implementer(IReactorTime)
+@implementer(IReactorTime, IReactorFDSet)
 class ProcessReactor(Clock):
     """A clock that starts processes by remembering them. No process has such a pid as theirs."""
+
+    def addReader(self, reader: object) -> None:
+        """As in C{IReactorFDSet}; nothing is ever read."""
+
+    def removeReader(self, reader: object) -> None:
+        """As in C{IReactorFDSet}."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,14 +150,14 @@ class ProcessReactor(Clock):
         self,
         protocol: ProcessProtocol,
         arguments: list[str],
-        account: int,
         environment: Mapping[str, str],
+        descriptors: Mapping[int, int],
     ) -> None:
         """As in C{Spawner}."""
         if self.refusal is not None:
             raise self.refusal
         pid = (1 << 22) + len(self.spawned) + 1
-        process = FakeProcess(pid, protocol, list(arguments), account)
+        process = FakeProcess(pid, protocol, list(arguments), descriptors[1])
         self.spawned.append(process)
         protocol.makeConnection(process)  # type: ignore[arg-type]
 
@@ -185,6 +203,8 @@ class HangingLogs(MemoryLogs):
 class FakeMembers:
     """Processes that do with a signal what the test says."""
 
+    supervisor = 7
+
     def __init__(self, *pids: int) -> None:
         self.alive = list(pids)
         self.heard: list[tuple[int, ...]] = []
@@ -220,10 +240,6 @@ class FakeMembers:
         self.kills += 1
         if self.kills > self.deaf_to_kill:
             self.alive = []
-
-    def close(self) -> bool:
-        """As in ``IMembers``."""
-        return not self.alive
 
 
 def composed(frame: Any, end: FrameEnd) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from rqd.frame.records import Records, new_key
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
+from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity
 from rqd.system.cgroups import CgroupTree
 from rqd.system.condition import HostCondition
@@ -45,6 +45,7 @@ class Place:
         self.ledger = Ledger(Topology(cores), total=400)
         records = Records(str(self.state), str(self.temp))
         records.prepare()
+        self.supervisors = Supervisors(self.reactor, reactor=self.reactor)
         self.clearing = Clearing(reactor=self.reactor, workers=self.workers)
         self.posted: list[tuple[str, bytes]] = []
         self.condition = HostCondition()
@@ -83,11 +84,11 @@ class Place:
 
     def terms(self, **changes: Any) -> None:
         """Frames that come later run under other terms."""
-        self.change(terms=replace(self.site.terms, **changes))
+        self.change(terms=self.site.terms._replace(**changes))
 
     def change(self, **changes: Any) -> None:
         """Frames that come later find another site."""
-        self.site = replace(self.site, **changes)
+        self.site = self.site._replace(**changes)
 
     def groups(self) -> Path:
         """Frames that come later get control groups, in a folder that looks like those."""
@@ -101,7 +102,7 @@ class Place:
         berths = Berths(
             str(self.state),
             reactor=self.reactor,
-            spawner=self.reactor,
+            supervisors=self.supervisors,
             workers=self.workers,
             clearing=self.clearing,
             groups=groups,
@@ -154,5 +155,6 @@ class Place:
 
     def close(self) -> None:
         """Close what processes still hold that no test ended."""
+        self.supervisors.stop()
         for process in self.reactor.spawned:
             process.close()

@@ -43,7 +43,7 @@ class TakeTests(BerthsCase):
         """Some wait before anybody asks; a frame gets one of them at once."""
         self.berths.start()
         self.assertEqual(len(self.waiting()), READY)
-        self.assertIn(self.take().process.pid, [process.pid for process in self.waiting()])
+        self.assertIn(self.take().supervisor.pid, [process.pid for process in self.waiting()])
         self.assertEqual(len(self.place.reactor.spawned), READY)
 
     def test_replenished(self) -> None:
@@ -59,22 +59,53 @@ class TakeTests(BerthsCase):
         """Who comes when none is left gets one that is made, each a different one."""
         self.berths.start()
         berths = [self.take() for _ in range(20)]
-        self.assertEqual(len({berth.process.pid for berth in berths}), 20)
+        self.assertEqual(len({berth.supervisor.pid for berth in berths}), 20)
         self.assertEqual(len({berth.chain for berth in berths}), 20)
+
+    def test_again(self) -> None:
+        """One that was given back is taken again, its chain file as if it were new."""
+        berth = self.take()
+        self.place.process.begin()
+        born = b"born %d\n" % berth.supervisor.pid
+        self.assertNotEqual(berth.read_chain(), born)
+        self.berths.start()
+        self.berths.give_back(berth)
+        self.assertIs(self.take(), berth)
+        berth.tidy()
+        self.assertEqual(berth.read_chain(), born)
+
+    def test_given_to_who_waits(self) -> None:
+        """Who waits gets the first that is given back."""
+        berth = self.take()
+        self.place.workers.hold(STATE)
+        waiting = self.berths.take()
+        self.assertNoResult(waiting)
+        self.berths.give_back(berth)
+        self.assertIs(self.successResultOf(waiting), berth)
+
+    def test_too_many(self) -> None:
+        """When it gets quiet those go that are too many."""
+        self.berths.start()
+        for berth in [self.take() for _ in range(20)]:
+            self.berths.give_back(berth)
+        self.place.reactor.pump([1.0] * 10)
+        self.assertEqual(len(self.waiting()), READY)
+        self.assertEqual(len(os.listdir(self.folder)), READY)
 
     def test_many_wait(self) -> None:
         """Many that wait for a slow disk are all served, in their order."""
         self.place.workers.hold(STATE)
         waiting = [self.berths.take() for _ in range(9)]
         self.place.workers.release(STATE)
-        pids = [self.successResultOf(berth).process.pid for berth in waiting]
+        pids = [self.successResultOf(berth).supervisor.pid for berth in waiting]
         self.assertEqual(pids, sorted(pids))
 
     def test_one_that_died(self) -> None:
         """One whose supervisor died while it waited is not given out."""
         self.berths.start()
-        self.waiting()[0].end(137)
-        self.assertTrue(self.take().process.running)
+        self.waiting()[-1].die(9)
+        self.assertTrue(self.take().supervisor.running)
+        self.assertEqual(len(self.place.reactor.spawned), READY)
 
     def test_members(self) -> None:
         """Its processes are those of its session, or of its control group."""
@@ -119,16 +150,29 @@ class EndTests(BerthsCase):
     """What goes when it isn't needed any more."""
 
     def test_discard(self) -> None:
-        """One that no frame came to leaves nothing."""
-        self.successResultOf(self.berths.discard(self.take()))
+        """One that is of no use any more is left; its chain file stays until it was read."""
+        berth = self.take()
+        self.successResultOf(self.berths.discard(berth))
+        self.assertFalse(berth.supervisor.running)
+        berth.remove()
         self.nothing_left()
+
+    def test_discard_with_group(self) -> None:
+        """Its control group goes, too."""
+        tree = self.place.folder / "tree"
+        tree.mkdir()
+        berths = self.place.berths(CgroupTree(tree))
+        berth = self.take(berths)
+        self.assertEqual(len(os.listdir(tree)), 1)
+        self.successResultOf(berths.discard(berth))
+        self.assertEqual(os.listdir(tree), [])
 
     def test_stop(self) -> None:
         """Those that wait are dismissed, those that were taken are not."""
         self.berths.start()
         taken = self.take()
         self.successResultOf(self.berths.stop())
-        self.assertTrue(taken.process.running)
+        self.assertTrue(taken.supervisor.running)
         self.assertEqual(len(self.waiting()), 1)
         self.place.reactor.advance(1)
         self.assertEqual(os.listdir(self.folder), [Path(taken.chain).name])

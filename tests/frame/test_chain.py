@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.frame.chain import Surroundings, orders, program, script, supervisor
+from rqd.frame.chain import ENDS, Surroundings, orders, program, script, supervisor
 from rqd.frame.environment import STANDARD_PATH
 from rqd.frame.users import Identity
 
@@ -45,9 +45,9 @@ def ordered(environment: dict[str, str] = PLAIN, **changes: Any) -> list[str]:
 
 def command(words: list[str]) -> list[str]:
     """What the waiting shell becomes."""
-    if "--" in words and words[words.index("--") - 1] == "set":
+    if "[" in words and words.index("[") < words.index(")"):
         return words[words.index("--") + 1 : words.index("[")]
-    return words[len(words) - 1 - words[::-1].index("exec") + 1 : -1]
+    return words[len(words) - 1 - words[::-1].index("exec") + 1 : words.index(")")]
 
 
 def exported(words: list[str]) -> dict[str, str]:
@@ -189,8 +189,38 @@ class RunTests(SynchronousTestCase):
     def test_no_orders(self) -> None:
         """Nothing is run without orders, and the account doesn't say that anything was."""
         ended = subprocess.run(supervisor(""), input=b"", stdout=subprocess.PIPE, check=False)
-        self.assertRegex(ended.stdout, rb"\Aborn \d+\nexit 1\n\Z")
-        self.assertEqual(ended.returncode, 1)
+        self.assertRegex(ended.stdout, rb"\Aborn \d+\n\Z")
+
+    def test_one_after_the_other(self) -> None:
+        """A supervisor carries out orders as they come, each in surroundings of its own."""
+        script_path, output = self.folder / "f.sh", self.folder / "out"
+        script_path.write_text('echo "$X-$Y $(umask) $PWD"; exit 5\n')
+        text = b"".join(
+            orders(around(**changes), str(script_path), str(output), environment)
+            for changes, environment in (
+                ({"umask": 0o077}, {"X": "1"}),
+                ({"folder": "/usr", "umask": 0o022}, {"Y": "2"}),
+            )
+        )
+        ended = subprocess.run(
+            supervisor(""), input=text, env={}, stdout=subprocess.PIPE, check=False
+        )
+        self.assertRegex(ended.stdout, rb"\Aborn \d+\nup\nexit 5\nup\nexit 5\n\Z")
+        self.assertEqual(output.read_bytes(), b"1- 0077 /tmp\n-2 0022 /usr\n")
+
+    def test_ends_told(self) -> None:
+        """Ends are told on a pipe, which nothing of the frame has; who doesn't listen is fine."""
+        path = self.folder / "f.sh"
+        path.write_text("ls -l /proc/self/fd; exit 6\n")
+        text = orders(around(), str(path), str(self.folder / "out"), {})
+        hearing, telling = os.pipe()
+        handed_on = f'exec "$@" {ENDS}>&{telling} {telling}>&-'
+        command = ["/bin/bash", "-c", handed_on, "bash", *supervisor("")]
+        subprocess.run(command, input=text, pass_fds=[telling], check=False)
+        os.close(telling)
+        self.assertRegex(os.read(hearing, 99), rb"\A\d+ 6\n\Z")
+        os.close(hearing)
+        self.assertNotIn("pipe:", (self.folder / "out").read_text())
 
     def test_no_shell(self) -> None:
         """A shell that isn't there is said so, and nothing is up."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.earlier import survivors
-from rqd.logging import checkpoint
 
 
 class SurvivorsTests(SynchronousTestCase):
@@ -21,7 +20,7 @@ class SurvivorsTests(SynchronousTestCase):
 
     def chain(self, key: str, text: bytes) -> Path:
         path = self.frames / f"{key}.chain"
-        path.write_bytes(checkpoint.BLANK + text)
+        path.write_bytes(text)
         return path
 
     def process(self, pid: int, output: Path) -> None:

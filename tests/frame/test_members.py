@@ -42,7 +42,7 @@ class GroupMembersTests(SynchronousTestCase):
         self.group.mkdir()
         self.procs = self.group / "cgroup.procs"
         self.procs.write_text(f"{NOBODY}\n{os.getpid()}\n")
-        self.members = GroupMembers(self.group, SUPERVISOR)
+        self.members = GroupMembers(self.group, SUPERVISOR, counts_oom_kills=True)
 
     def test_interface(self) -> None:
         """It provides what a frame needs of its members."""
@@ -75,7 +75,7 @@ class GroupMembersTests(SynchronousTestCase):
         self.procs.write_text("1\n")
         self.procs.chmod(0o644)
         with as_nobody(self.group):
-            self.assertEqual(GroupMembers(Path("."), SUPERVISOR).send(0), 1)
+            self.assertEqual(GroupMembers(Path("."), SUPERVISOR, counts_oom_kills=False).send(0), 1)
 
     def test_wake(self) -> None:
         """The supervisor is woken too, and one that is gone is fine."""
@@ -85,7 +85,7 @@ class GroupMembersTests(SynchronousTestCase):
         self.procs.write_text("")
         self.members.wake()
         self.assertEqual(heard, [])
-        GroupMembers(self.group, os.getpid()).wake()
+        GroupMembers(self.group, os.getpid(), counts_oom_kills=False).wake()
         self.assertEqual(heard, [signal.SIGCONT])
 
     def test_kill(self) -> None:
@@ -94,13 +94,10 @@ class GroupMembersTests(SynchronousTestCase):
         self.members.kill()
         self.assertEqual((self.group / "cgroup.kill").read_text(), "1")
 
-    def test_close(self) -> None:
-        """A group that lives is not forgotten; an empty one is removed."""
-        self.assertFalse(self.members.close())
-        self.procs.unlink()
-        self.assertTrue(self.members.close())
-        self.assertFalse(self.group.exists())
-        self.assertTrue(self.members.close())
+    def test_supervisor(self) -> None:
+        """The supervisor is in the group, but is none of the frame's."""
+        self.procs.write_text(f"{SUPERVISOR}\n")
+        self.assertEqual(self.members.pids(), [])
 
 
 class SessionMembersTests(SynchronousTestCase):
@@ -153,8 +150,7 @@ class SessionMembersTests(SynchronousTestCase):
         """A supervisor that is gone is fine."""
         self.members.wake()
 
-    def test_close(self) -> None:
-        """A session that lives is not forgotten; the supervisor alone is none."""
-        self.assertFalse(self.members.close())
+    def test_supervisor(self) -> None:
+        """The supervisor alone is no frame, and a zombie is nothing."""
         self.proc.process(NOBODY, session=SUPERVISOR, state="Z")
-        self.assertTrue(self.members.close())
+        self.assertEqual(self.members.pids(), [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -27,9 +26,7 @@ class OutputCase(SynchronousTestCase):
         files = self.place.site.records.files("key")
         self.output = Output(self.path, files, self.place.site)
         self.too_big = 0
-        opening = Deferred.fromCoroutine(
-            self.output.open(b"header\n", (1, 2), os.devnull, self.count)
-        )
+        opening = Deferred.fromCoroutine(self.output.open(b"header\n", (1, 2), self.count))
         self.place.turn()
         return opening
 

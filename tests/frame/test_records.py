@@ -44,7 +44,7 @@ class KeyTests(SynchronousTestCase):
         self.assertRegex(key, r"\A[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
         self.assertLess(len(key), 128)
         files = Records("/state", "/scripts").files(key)
-        for path in (files.record, files.spool):
+        for path in (files.record, files.spool, files.checkpoint):
             self.assertEqual(os.path.dirname(os.path.normpath(path)), "/state/frames")
             self.assertTrue(os.path.basename(path).startswith(f"{key}."))
         self.assertEqual(os.path.dirname(os.path.normpath(files.script)), "/scripts")
@@ -142,6 +142,7 @@ class FilesTests(SynchronousTestCase):
         """A forgotten frame leaves nothing."""
         self.create()
         self.files.write_report(b"r")
+        Path(self.files.checkpoint).touch()
         self.files.remove()
         self.assertEqual(self.left(), [])
 

@@ -278,7 +278,7 @@ class CommandTests(DepartureCase):
     def test_fails(self) -> None:
         """A command that fails brings the host back, for frames and for the next try."""
         self.successResultOf(self.reboot_now())
-        self.commands[0].end(1)
+        self.commands[0].die(1 << 8)
         self.assertEqual(self.state, "UP")
         self.successResultOf(self.reboot_now())
         self.assertEqual((self.state, len(self.commands)), ("REBOOTING", 2))
@@ -292,12 +292,12 @@ class CommandTests(DepartureCase):
     def test_no_effect(self) -> None:
         """A command that succeeds without effect is one that failed, later."""
         self.successResultOf(self.reboot_now())
-        self.commands[0].end(0)
+        self.commands[0].die(0)
         self.place.reactor.advance(REBOOT_PATIENCE - 1)
         self.assertEqual(self.state, "REBOOTING")
         self.place.reactor.advance(1)
         self.assertEqual(self.state, "UP")
         self.departures.restart_now()
-        self.commands[1].end(0)
+        self.commands[1].die(0)
         self.place.reactor.advance(RESTART_PATIENCE)
         self.assertEqual(self.standing.condition.stopping, "")

@@ -76,21 +76,14 @@ def frames(pid: int) -> list[int]:
 
 
 def _waits_for_a_frame(group: Path) -> bool:
-    """Whether the only thing in a group, or on its way into it, is a shell without orders."""
-    inside = {_command_line(pid) for pid in cgroups.members(group)}
-    if inside:
-        return all(line.endswith(b"\0%s\0" % os.fsencode(group)) for line in inside)
-    return any(
-        _command_line(int(pid)).endswith(b"\0%s\0" % os.fsencode(group))
-        for pid in filter(str.isdigit, os.listdir("/proc"))
-    )
+    """Whether nothing is in a group, or on its way into it, but a supervisor without a frame."""
+    return all(_is_waiting(pid) for pid in cgroups.members(group))
 
 
 def _is_waiting(pid: int) -> bool:
-    """A supervisor waits while its child is still the shell that it was forked as."""
-    own = _command_line(pid)
+    """A supervisor that runs a frame has a child."""
     try:
-        return bool(own) and [_command_line(child) for child in children(pid)] == [own]
+        return b"\0openrqd\0" in _command_line(pid) and not children(pid)
     except FileNotFoundError:
         return False
 

@@ -103,7 +103,7 @@ class ServingTests(AgentTestCase):
             [each for each in said if each.startswith("stopp")],
             ["stopping, frames go on frames=0", "stopped"],
         )
-        self.assertIn("Server Shut Down", said[-1])
+        self.assertIn("Main loop terminated", said[-1])
         self.assertNotIn("Traceback", self.everything_said())
 
     def test_sigterm(self) -> None:

@@ -79,7 +79,7 @@ class ServantTests(TestCase):
         self.left: Deferred[None] = Deferred()
         self.bridge = ReactorBridge(reactor=reactor, deadline=PATIENCE)
         self.server = server_on(0, register=[self.register])
-        self.server.startService()
+        self.server.start()
         self.addCleanup(self.stop)
         self.caller = self.call_from(f"127.0.0.1:{self.server.port}")
 
@@ -104,7 +104,7 @@ class ServantTests(TestCase):
 
     def stop(self) -> Deferred[None]:
         self.bridge.stop()
-        return self.server.stopService()
+        return self.server.stop()
 
     def never(self) -> tuple[Deferred[bytes], Deferred[bytes]]:
         """A function that starts, and only ends when the test ends it."""
@@ -218,7 +218,7 @@ class ServantTests(TestCase):
         self.bridge.stop()
         answer = yield over
         self.assertEqual(answer, (grpc.StatusCode.UNAVAILABLE, "the agent is stopping"))
-        yield self.server.stopService()
+        yield self.server.stop()
 
     @inlineCallbacks
     def test_thousand_at_once(self) -> Any:
@@ -270,7 +270,7 @@ class ServantTests(TestCase):
     def test_port_in_use(self) -> None:
         """A second agent on the port doesn't start, and its error names the port."""
         second = server_on(self.server.port)
-        problem = self.assertRaises(CannotListen, second.startService)
+        problem = self.assertRaises(CannotListen, second.start)
         self.assertIn(f":{self.server.port}:", str(problem))
 
     @inlineCallbacks
@@ -279,15 +279,15 @@ class ServantTests(TestCase):
         yield self.stop()
         self.bridge = ReactorBridge(reactor=reactor, deadline=PATIENCE)
         self.server = server_on(self.server.port, register=[self.register])
-        self.server.startService()
+        self.server.start()
         self.assertEqual((yield self.caller.ask(b"frame")), (OK, b"FRAME"))
 
     @inlineCallbacks
     def test_every_interface(self) -> Any:
         """Without an interface, the agent answers on IPv4, and on IPv6 where the machine has it."""
         server = server_on(0, interface="", register=[self.register])
-        server.startService()
-        self.addCleanup(server.stopService)
+        server.start()
+        self.addCleanup(server.stop)
         addresses = [f"127.0.0.1:{server.port}"]
         interfaces = Path("/proc/net/if_inet6")
         if interfaces.exists() and " lo\n" in interfaces.read_text():

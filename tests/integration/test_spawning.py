@@ -12,8 +12,8 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from rqd.frame.process import FrameProcess, spawn
 from rqd.frame.spawning import SessionSpawner
+from rqd.frame.supervisor import Supervisor
 from tests.logging.awaiting import awaited
 
 SHELL = ["/bin/sh", "-c", ". /proc/self/fd/0; exit 9"]
@@ -37,15 +37,17 @@ class SpawningTests(TestCase):
     def setUp(self) -> None:
         self.account = Path(self.mktemp())
 
-    def spawn(self, arguments: list[str] = SHELL) -> FrameProcess:
+    def spawn(self, arguments: list[str] = SHELL) -> Supervisor:
         account = os.open(self.account, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC)
+        process = Supervisor()
         try:
-            return spawn(arguments, account, spawner=SessionSpawner(reactor))
+            SessionSpawner(reactor).spawn(process, arguments, {}, {1: account, 2: account})
         finally:
             os.close(account)
+        return process
 
-    async def ended(self, process: FrameProcess) -> int:
-        return os.waitstatus_to_exitcode(await process.exited)
+    async def ended(self, process: Supervisor) -> int:
+        return os.waitstatus_to_exitcode(await process.gone)
 
     @awaited
     async def test_child(self) -> None:
@@ -79,7 +81,7 @@ class SpawningTests(TestCase):
     async def test_gone_before(self) -> None:
         """Orders to one that has gone harm nobody: its end tells."""
         process = self.spawn(["/bin/sh", "-c", "exit 4"])
-        await process.exited.addCallback(self.assertEqual, 4 << 8)
+        await process.gone.addCallback(self.assertEqual, 4 << 8)
         process.order(b"x" * 1_000_000)
 
     @awaited

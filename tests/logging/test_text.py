@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -76,7 +74,7 @@ class HeaderTests(SynchronousTestCase):
     def test_no_forged_lines(self, value: str) -> None:
         """Whatever a value holds, no line of it begins where names begin."""
         plain = fields(header(HEADER))
-        forged = replace(HEADER, command=value, environment={"K": value})
+        forged = HEADER._replace(command=value, environment={"K": value})
         found = header(forged).decode().splitlines()
         self.assertEqual(
             [line[:18].strip() for line in found if line[:1] not in (" ", "", "=")], list(plain)
@@ -85,7 +83,7 @@ class HeaderTests(SynchronousTestCase):
     def test_odd_bytes(self) -> None:
         """Bytes that are no UTF-8 come out as they went in."""
         text = header(
-            replace(HEADER, environment={"K": b"\xff".decode("utf-8", "surrogateescape")})
+            HEADER._replace(environment={"K": b"\xff".decode("utf-8", "surrogateescape")})
         )
         self.assertIn(b"K=\xff\n", text)
 
@@ -112,14 +110,14 @@ class FooterTests(SynchronousTestCase):
 
     def test_forged_kill_message(self) -> None:
         """A kill message can't pretend to be another footer."""
-        text = footer(replace(FOOTER, kill_message="x\nexitStatus        0"))
+        text = footer(FOOTER._replace(kill_message="x\nexitStatus        0"))
         self.assertEqual(text.count(b"\nexitStatus"), 1)
 
     def test_co_tenants(self) -> None:
         """A failure lists the 15 biggest and the frame itself, and marks who is over its limit."""
         tenants = [CoTenant(f"t{rss}", rss, 0) for rss in range(100, 120)]
         tenants += [CoTenant("hog", 500, 400), CoTenant("me", 1, 10, itself=True)]
-        lines = footer(replace(FOOTER, co_tenants=tenants)).decode().split("hostMemory\n")[1]
+        lines = footer(FOOTER._replace(co_tenants=tenants)).decode().split("hostMemory\n")[1]
         shown = [line.strip() for line in lines.splitlines()[:-1]]
         self.assertEqual(len(shown), 16)
         self.assertEqual(shown[0], "hog rss=500 limit=400 OVER ITS LIMIT")
@@ -128,10 +126,10 @@ class FooterTests(SynchronousTestCase):
 
     def test_no_co_tenants_of_a_success(self) -> None:
         """Who ended well has no use for it."""
-        facts = replace(FOOTER, exit_status=0, exit_signal=0, co_tenants=[CoTenant("t", 1, 1)])
+        facts = FOOTER._replace(exit_status=0, exit_signal=0, co_tenants=[CoTenant("t", 1, 1)])
         self.assertNotIn(b"hostMemory", footer(facts))
 
     def test_remarks(self) -> None:
         """What the agent has to say has lines of its own."""
-        text = footer(replace(FOOTER, remarks=("exit status 1 made 40 by rule licence",)))
+        text = footer(FOOTER._replace(remarks=("exit status 1 made 40 by rule licence",)))
         self.assertEqual(fields(text)["remark"], "exit status 1 made 40 by rule licence")

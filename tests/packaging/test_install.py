@@ -133,6 +133,8 @@ class InstallTests(SynchronousTestCase):
         """``pip install -e .`` runs from the source tree, which gets the stubs."""
         self.target.install("--editable", self.source)
         self.assertInstalled(under=self.source)
+        # An import hook would cost every start some 15 ms; a path file costs nothing.
+        self.assertEqual(list(self.target.packages.glob("__editable__*.py")), [])
         self.target.pip("uninstall", "--yes", "openrqd")
         self.assertEqual(list(self.target.packages.glob("*openrqd*")), [])
 

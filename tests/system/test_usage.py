@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -37,13 +35,13 @@ class MemoryTests(SynchronousTestCase):
 
     def test_sums(self) -> None:
         """A frame uses what its processes use together."""
-        usage = after(OLD, replace(OLD, pid=8, rss=1, vsize=2, pss=3, swap=4))
+        usage = after(OLD, OLD._replace(pid=8, rss=1, vsize=2, pss=3, swap=4))
         self.assertEqual((usage.rss, usage.vsize, usage.pss, usage.swap), (101, 1002, 83, 9))
         self.assertEqual([process.pid for process in usage.processes], [7, 8])
 
     def test_marks_stay(self) -> None:
         """High-water marks keep the most that was used."""
-        usage = after(replace(OLD, rss=1, vsize=2, pss=3))
+        usage = after(OLD._replace(rss=1, vsize=2, pss=3))
         self.assertEqual((usage.rss, usage.vsize, usage.pss), (1, 2, 3))
         self.assertEqual((usage.max_rss, usage.max_vsize, usage.max_pss), (100, 1000, 80))
 
@@ -54,7 +52,7 @@ class MemoryTests(SynchronousTestCase):
         idle.remember(b"said")
         self.assertEqual(idle.pcpu, 0.0)
         self.assertIs(accumulate(idle, [OLD], seconds=5.0, now=NOW), idle)
-        self.assertEqual(accumulate(idle, [replace(OLD)], seconds=5.0, now=NOW).told, b"")
+        self.assertEqual(accumulate(idle, [OLD._replace()], seconds=5.0, now=NOW).told, b"")
 
     def test_unseen(self) -> None:
         """A pass that saw nothing changes nothing."""
@@ -68,7 +66,7 @@ class CpuTests(SynchronousTestCase):
 
     def test_difference(self) -> None:
         """CPU time since the last pass, by the time that passed."""
-        self.assertAlmostEqual(after(replace(OLD, cpu_seconds=125.0)).pcpu, 2.5)
+        self.assertAlmostEqual(after(OLD._replace(cpu_seconds=125.0)).pcpu, 2.5)
 
     def test_idle(self) -> None:
         """One that does nothing uses nothing."""
@@ -76,7 +74,7 @@ class CpuTests(SynchronousTestCase):
 
     def test_new_process(self) -> None:
         """A process that began since the last pass counts from its start."""
-        child = replace(OLD, pid=8, started=NOW - 4, cpu_seconds=4.0)
+        child = OLD._replace(pid=8, started=NOW - 4, cpu_seconds=4.0)
         self.assertAlmostEqual(after(OLD, child).pcpu, 0.4)
 
     def test_first_pass(self) -> None:
@@ -86,32 +84,32 @@ class CpuTests(SynchronousTestCase):
 
     def test_start_in_the_future(self) -> None:
         """A start time that rounding put past the present does no harm."""
-        child = replace(OLD, started=NOW + 1, cpu_seconds=0.5)
+        child = OLD._replace(started=NOW + 1, cpu_seconds=0.5)
         self.assertAlmostEqual(accumulate(EMPTY_USAGE, [child], seconds=0.0, now=NOW).pcpu, 0.5)
 
     def test_short_lived_children(self) -> None:
         """Children that no pass saw count through the parent that waited for them."""
-        self.assertAlmostEqual(after(replace(OLD, reaped_seconds=20.0)).pcpu, 2.0)
+        self.assertAlmostEqual(after(OLD._replace(reaped_seconds=20.0)).pcpu, 2.0)
 
     def test_children_that_were_seen(self) -> None:
         """Children that were counted while they lived are not counted again when they end."""
-        child = replace(OLD, pid=8, cpu_seconds=50.0)
+        child = OLD._replace(pid=8, cpu_seconds=50.0)
         before = accumulate(EMPTY_USAGE, [OLD, child], seconds=0.0, now=NOW)
-        parent = replace(OLD, reaped_seconds=53.0)
+        parent = OLD._replace(reaped_seconds=53.0)
         usage = accumulate(before, [parent], seconds=10.0, now=NOW + 10)
         self.assertAlmostEqual(usage.pcpu, 0.3)
 
     def test_ended_unnoticed(self) -> None:
         """A process that ended and was reaped elsewhere takes nothing off the others."""
-        other = replace(OLD, pid=8, cpu_seconds=50.0)
+        other = OLD._replace(pid=8, cpu_seconds=50.0)
         before = accumulate(EMPTY_USAGE, [OLD, other], seconds=0.0, now=NOW)
-        busy = replace(OLD, cpu_seconds=110.0)
+        busy = OLD._replace(cpu_seconds=110.0)
         self.assertAlmostEqual(accumulate(before, [busy], seconds=10.0, now=NOW + 10).pcpu, 1.0)
 
     def test_never_negative(self) -> None:
         """Times that went back, or a reused pid, never make it negative."""
-        self.assertEqual(after(replace(OLD, cpu_seconds=1.0)).pcpu, 0.0)
-        self.assertGreater(after(replace(OLD, started=NOW - 1, cpu_seconds=1.0)).pcpu, 0.0)
+        self.assertEqual(after(OLD._replace(cpu_seconds=1.0)).pcpu, 0.0)
+        self.assertGreater(after(OLD._replace(started=NOW - 1, cpu_seconds=1.0)).pcpu, 0.0)
 
 
 class AnyPassesTests(SynchronousTestCase):
