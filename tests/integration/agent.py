@@ -120,7 +120,7 @@ class Agent(AgentProcess):
             *os.listdir(f"{self.state}/frames"),
             *(name for name in os.listdir(self.temp) if name.startswith("openrqd-")),
             *map(str, pids),
-            *(set(remains.groups(self.state)) - self.abandoned),
+            *remains.groups(self.state),
         ]
 
     async def nothing_left(self) -> None:

@@ -69,8 +69,6 @@ class AgentProcess:
         self.channel: grpc.Channel | None = None
         self.pid = 0
         self.status: int | None = None
-        #: Control groups in which an agent that was killed had no frame: nobody removes them yet.
-        self.abandoned: set[str] = set()
 
     def _stand_in(self, action: str) -> Path:
         """Make what an agent under test runs in place of the real thing.
@@ -182,7 +180,6 @@ class AgentProcess:
             self._settings = {**self._settings, section: self._settings.get(section, {}) | values}
         assert self.channel is not None
         self.channel.close()
-        self.abandoned = set(remains.idle_groups(self.state))
         await self.start()
 
     def signal(self, number: int) -> None:

@@ -53,21 +53,12 @@ def tree(state: str) -> Path | None:
 
 def groups(state: str) -> list[str]:
     """The control groups of the frames of the agent whose state is there."""
-    return [group.name for group in _all_groups(state) if not _waits_for_a_frame(group)]
-
-
-def idle_groups(state: str) -> list[str]:
-    """The control groups that no frame runs in: waiting for one, or empty."""
-    return [
-        group.name
-        for group in _all_groups(state)
-        if not cgroups.members(group) or _waits_for_a_frame(group)
-    ]
-
-
-def _all_groups(state: str) -> list[Path]:
     path = tree(state)
-    return [] if path is None else list(filter(Path.is_dir, path.iterdir()))
+    if path is None:
+        return []
+    return [
+        group.name for group in path.iterdir() if group.is_dir() and not _waits_for_a_frame(group)
+    ]
 
 
 def frames(pid: int) -> list[int]:
