@@ -32,9 +32,8 @@ _METHOD = """\
   first and last instruction. All clocks are one machine's monotonic clock.
 - **launch → command runs**: from before the LaunchFrame call to the command's first instruction.
   **exit → completion received**: from the command's last instruction to the report's arrival.
-- **CPU of the agent** is the process's own CPU clock, ended threads and the helper processes that
-  it has when idle included; not the frames and the programs that start them, which have a row of
-  their own as far as the agent reaps them.
+- **CPU of the agent** is the process's own CPU clock, ended threads included. All that it started
+  (frames, the programs around them, supervisors that wait for frames) has a row of its own.
 - **exec → serving**: until a ReportStatus call is answered. One uncounted start comes before.
 - **MB/s of a log**: from the launch to the completion's arrival, so a slow completion counts; the
   log is then checked line by line.

@@ -111,14 +111,8 @@ class Session:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def cpu(self) -> float:
-        """CPU seconds of the agent and of the helper processes that it had when idle."""
-        total = 0.0
-        for pid in self.pids:
-            try:
-                total += cpu_seconds(pid)
-            except OSError:
-                continue
-        return total
+        """CPU seconds of the agent; what it started is told apart (``children_cpu_seconds``)."""
+        return cpu_seconds(self.daemon.pid)
 
     def status(self, timeout: float = 60.0) -> rqd_pb2.RqdStaticReportStatusResponse:
         """Ask the agent for its host report."""

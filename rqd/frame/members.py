@@ -35,7 +35,7 @@ class IMembers(Interface):
         """Return how many the kernel has killed for want of memory; 0 where nobody counts that."""
 
     def send(number: int) -> int:
-        """Signal each process; return how many there were."""
+        """Signal each process; return how many there were that could hear it."""
 
     def wake() -> None:
         """Let go on what was stopped, the supervisor too: nothing that is stopped can end."""
@@ -50,6 +50,14 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
+def _command_line(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as words:
+            return words.read()
+    except OSError:
+        return b""
+
+
 class _Signalled:
     """Signals to whatever ``pids`` finds."""
 
@@ -60,7 +68,12 @@ class _Signalled:
         raise NotImplementedError
 
     def send(self, number: int) -> int:
-        pids = self.pids()
+        """Leave out what is still the supervisor's own fork: signals are lost on it.
+
+        It has the supervisor's traps for a moment, before it becomes the frame.
+        """
+        own = _command_line(self.supervisor)
+        pids = [pid for pid in self.pids() if not own or _command_line(pid) != own]
         for pid in pids:
             _send(pid, number)
         return len(pids)
@@ -116,4 +129,5 @@ class SessionMembers(_Signalled):
         return 0
 
     def kill(self) -> None:
-        self.send(signal.SIGKILL)
+        for pid in self.pids():
+            _send(pid, signal.SIGKILL)

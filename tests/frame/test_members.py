@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,22 @@ class GroupMembersTests(SynchronousTestCase):
     def test_send(self) -> None:
         """A signal goes to each; who is gone meanwhile doesn't keep it from the others."""
         self.assertEqual(self.members.send(0), 2)
+
+    def test_fork_of_the_supervisor(self) -> None:
+        """What the supervisor has forked, and is not the frame yet, would not hear it."""
+        shell = subprocess.Popen(
+            ["/bin/sh", "-c", "(echo; read line); :", "openrqd"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert shell.stdin is not None and shell.stdout is not None
+        shell.stdout.readline()
+        (fork,) = Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text().split()
+        self.procs.write_text(f"{shell.pid}\n{fork}\n{os.getpid()}\n")
+        members = GroupMembers(self.group, shell.pid, counts_oom_kills=False)
+        self.assertEqual(members.pids(), [int(fork), os.getpid()])
+        self.assertEqual(members.send(0), 1)
+        shell.communicate(b"")
 
     def test_send_to_others(self) -> None:
         """Nor does who isn't ours to signal."""
