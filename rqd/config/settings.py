@@ -35,7 +35,7 @@ def _show_command(command: tuple[str, ...] | None) -> object:
     return None if command is None else list(command)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoggingSettings:
     """The agent's own log, not that of the frames."""
 
@@ -49,7 +49,7 @@ class LoggingSettings:
     json: bool = key(False, values.boolean, "one JSON object a line instead of text")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GrpcSettings:
     """Where the agent listens, and how it speaks to Cuebot."""
 
@@ -74,7 +74,7 @@ class GrpcSettings:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OverrideRealValues:
     """What to report in place of what was found; what is unset is found."""
 
@@ -88,7 +88,7 @@ class OverrideRealValues:
     os: str | None = key(None, values.text, "operating system, as jobs ask for it (SP_OS)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MachineSettings:
     """The host: what it is called, how it is measured, when it belongs to its user."""
 
@@ -143,7 +143,7 @@ class MachineSettings:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DockerMount:
     """One mount of every container."""
 
@@ -157,7 +157,7 @@ class DockerMount:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExitStatusRule:
     """Another exit status for a frame that failed with a certain message."""
 
@@ -179,7 +179,7 @@ def _rule(found: dict[str, Any]) -> ExitStatusRule:
     return ExitStatusRule(**found)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunnerSettings:
     """How frames run, end and log."""
 
@@ -235,7 +235,7 @@ class RunnerSettings:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set."""
 

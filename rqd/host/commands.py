@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.host.systemd import Unit, own_unit
 from rqd.log import Logger
@@ -22,8 +21,7 @@ STAND_IN = "stand-in-"
 _log = Logger()
 
 
-@dataclass(frozen=True, slots=True)
-class MachineCommands:
+class MachineCommands(NamedTuple):
     """Programs by their path, with arguments; None where nothing can do it."""
 
     reboot: tuple[str, ...] | None

@@ -12,7 +12,7 @@ Nothing here waits without a limit except for frames to end by themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -45,8 +45,7 @@ SHUT_DOWN_IDLE = "the agent was told to shut down once idle"
 RESTARTED = "the agent is being restarted"
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What departures need of the rest of the agent; the composition root fills it in."""
 
     at_display: Callable[[], Deferred[list[str]]]

@@ -11,7 +11,7 @@ What is locked is part of the host's standing, and lives longer than this; here 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -30,8 +30,7 @@ LOOK_AGAIN = 10.0
 REASON = "the user of this workstation is active (NIMBY)"
 
 
-@dataclass(frozen=True, slots=True)
-class NimbyTerms:
+class NimbyTerms(NamedTuple):
     """Seconds: how long a user has to be idle, and between two attempts to begin."""
 
     idle_threshold: float

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from rqd.system.condition import IdleAction
 
@@ -24,8 +23,7 @@ class NimbyLock(Enum):
     """It began so (``nimby_lock_by_default``), and nobody was seen since."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostRecord:
+class HostRecord(NamedTuple):
     """What people asked of the host.
 
     ``locked_points`` are those locked by hand; with ``all_locked`` that is every one, however many

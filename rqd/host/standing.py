@@ -8,7 +8,6 @@ knows it by a mark of its own, and frames that ignore it still need points. On t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from rqd.host.record import HostRecord, NimbyLock
 from rqd.system.condition import REBOOT_WHEN_IDLE, UP, HostCondition, IdleAction
@@ -54,12 +53,11 @@ class Standing:
     def restore(self, kept: HostRecord | None, *, lock_by_default: bool) -> None:
         """Go on where an earlier agent was, if there was one; before anything is reported."""
         own = self._record
-        kept = kept or replace(own, boot_id="")
+        kept = kept or own._replace(boot_id="")
         as_configured = kept.nimby_configured == own.nimby_configured
         on = kept.nimby_on if as_configured else own.nimby_on
         same_boot = kept.boot_id == own.boot_id
-        self._record = replace(
-            own,
+        self._record = own._replace(
             locked_points=min(kept.locked_points, self._total),
             all_locked=kept.all_locked,
             nimby_on=on,
@@ -96,20 +94,20 @@ class Standing:
     # -- NIMBY ---------------------------------------------------------------------------------
 
     def nimby(self, *, on: bool, lock: NimbyLock) -> None:
-        self._record = replace(self._record, nimby_on=on, nimby_lock=lock)
+        self._record = self._record._replace(nimby_on=on, nimby_lock=lock)
         self._settle()
 
     # -- actions -------------------------------------------------------------------------------
 
     def wait_for(self, action: IdleAction) -> None:
         """Withhold all points until no frame runs; the newest action counts."""
-        self._record = replace(self._record, waiting_for=action)
+        self._record = self._record._replace(waiting_for=action)
         self._all_withheld = True
         self._settle()
 
     def leave(self, hardware: str, stopping: str) -> None:
         """The action begins: it is not kept any more, or it might be done twice."""
-        self._record = replace(self._record, waiting_for=None)
+        self._record = self._record._replace(waiting_for=None)
         self._hardware = hardware
         self._stopping = stopping
         self._settle()
@@ -132,11 +130,11 @@ class Standing:
 
     def _lock_by_hand(self, points: int) -> None:
         points = max(0, min(points, self._total))
-        self._record = replace(self._record, locked_points=points, all_locked=points == self._total)
+        self._record = self._record._replace(locked_points=points, all_locked=points == self._total)
         self._settle()
 
     def _cancel(self) -> None:
-        self._record = replace(self._record, waiting_for=None)
+        self._record = self._record._replace(waiting_for=None)
         self._all_withheld = False
 
     def _settle(self) -> None:

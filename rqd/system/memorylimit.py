@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.system.enclosing import Enclosing
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """KiB. ``free`` counts what the kernel can reclaim: the cache of files."""
 
     total: int
     free: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """One for each group that has a limit."""
 
     memory: tuple[Bound, ...] = ()

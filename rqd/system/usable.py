@@ -7,7 +7,7 @@ groups. What they could never use must not be offered: Cuebot would book it.
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rqd.system.topology import Topology, read_topology
 
@@ -15,8 +15,7 @@ KERNELS_OWN = "/proc/cpuinfo"
 """The file that tells of the machine itself. Any other describes a host that someone made up."""
 
 
-@dataclass(frozen=True, slots=True)
-class UsableProcessors:
+class UsableProcessors(NamedTuple):
     """What to count, and what to pin frames to. They differ where a host is made up."""
 
     counted: Topology

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 RELIEF = 5.0
 """How far below the margin used memory is brought, in percent of the host's memory."""
@@ -11,8 +11,7 @@ _HALF_LIFE = 3600.0
 """Seconds after which a frame's work counts as half of what could ever be lost with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tenant:
+class Tenant(NamedTuple):
     """A frame as a user of the host's memory."""
 
     key: str
@@ -40,8 +39,7 @@ class Tenant:
         return self.pss * (self.excess / self.limit) * youth
 
 
-@dataclass(frozen=True, slots=True)
-class Pressure:
+class Pressure(NamedTuple):
     """The host's memory against the margin (percent of ``total``)."""
 
     total: int

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.host.record import HostRecord, NimbyLock
@@ -151,7 +149,7 @@ class RestoreTests(SynchronousTestCase):
         stood = self.restored(kept)
         self.assertEqual(stood.locked, TOTAL)
         self.assertEqual(stood.standing.condition.state, "REBOOT_WHEN_IDLE")
-        stood = self.restored(replace(kept, boot_id="another"))
+        stood = self.restored(kept._replace(boot_id="another"))
         self.assertEqual(stood.locked, 100)
         self.assertEqual(stood.standing.condition, HostCondition())
         self.assertEqual(stood.told[-1].boot_id, "this")
@@ -163,10 +161,10 @@ class RestoreTests(SynchronousTestCase):
         on = HostRecord(boot_id="this", nimby_on=True, nimby_configured=False)
         self.assertTrue(self.restored(on, configured=False).standing.nimby_on)
         self.assertFalse(
-            self.restored(replace(on, nimby_configured=True), configured=False).standing.nimby_on
+            self.restored(on._replace(nimby_configured=True), configured=False).standing.nimby_on
         )
         self.assertTrue(
-            self.restored(replace(off, nimby_configured=False), configured=True).standing.nimby_on
+            self.restored(off._replace(nimby_configured=False), configured=True).standing.nimby_on
         )
 
     def lock(self, kept: HostRecord | None, *, by_default: bool) -> NimbyLock:
@@ -189,7 +187,7 @@ class RestoreTests(SynchronousTestCase):
     def test_lock_by_default(self) -> None:
         """The first agent of a boot starts locked, where that is configured."""
         kept = HostRecord("another", nimby_on=True, nimby_configured=True)
-        for earlier in (None, kept, replace(kept, nimby_lock=NimbyLock.ACTIVITY)):
+        for earlier in (None, kept, kept._replace(nimby_lock=NimbyLock.ACTIVITY)):
             self.assertIs(self.lock(earlier, by_default=True), NimbyLock.BY_DEFAULT)
         self.assertIs(self.lock(None, by_default=False), NimbyLock.OPEN)
         self.assertIs(self.lock(kept, by_default=False), NimbyLock.OPEN)

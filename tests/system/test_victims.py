@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -47,49 +45,49 @@ class ChooseTests(SynchronousTestCase):
 
     def test_enough(self) -> None:
         """Only as many as free what is needed."""
-        tenants = [replace(FRAME, key=name) for name in "abc"]
+        tenants = [FRAME._replace(key=name) for name in "abc"]
         self.assertEqual(len(choose(tenants, 15 * GIB)), 2)
         self.assertEqual(choose(tenants, 0), [])
 
     def test_within_limits(self) -> None:
         """Who keeps to its limit, or has none, stays, however large it is and short memory is."""
         innocent = [
-            replace(FRAME, key="kept", pss=90 * GIB, limit=90 * GIB),
-            replace(FRAME, key="unlimited", pss=90 * GIB, limit=0),
-            replace(FRAME, key="odd", limit=-1),
+            FRAME._replace(key="kept", pss=90 * GIB, limit=90 * GIB),
+            FRAME._replace(key="unlimited", pss=90 * GIB, limit=0),
+            FRAME._replace(key="odd", limit=-1),
         ]
         self.assertEqual(choose(innocent, 100 * GIB), [])
         self.assertEqual(keys(choose([*innocent, FRAME], 100 * GIB)), ["frame"])
 
     def test_impact(self) -> None:
         """Of two that are over by as many times, the larger goes."""
-        small = replace(FRAME, key="small", pss=GIB, limit=GIB // 2)
+        small = FRAME._replace(key="small", pss=GIB, limit=GIB // 2)
         self.assertEqual(keys(choose([small, FRAME], GIB)), ["frame"])
 
     def test_excess(self) -> None:
         """Of two as large, the one that is over by more times goes."""
-        worse = replace(FRAME, key="worse", limit=2 * GIB)
+        worse = FRAME._replace(key="worse", limit=2 * GIB)
         self.assertEqual(keys(choose([FRAME, worse], GIB)), ["worse"])
 
     def test_youth(self) -> None:
         """Of two alike, the younger goes: less work is lost."""
-        young = replace(FRAME, key="young", age=60.0)
+        young = FRAME._replace(key="young", age=60.0)
         self.assertEqual(keys(choose([FRAME, young], GIB)), ["young"])
 
     def test_large_and_honest(self) -> None:
         """A large old frame that is hardly over outlives a smaller one that is far over."""
-        large = replace(FRAME, key="large", pss=40 * GIB, limit=38 * GIB, age=10 * HOUR)
-        liar = replace(FRAME, key="liar", limit=2 * GIB)
+        large = FRAME._replace(key="large", pss=40 * GIB, limit=38 * GIB, age=10 * HOUR)
+        liar = FRAME._replace(key="liar", limit=2 * GIB)
         self.assertEqual(keys(choose([large, liar], 8 * GIB)), ["liar"])
 
     def test_tiny(self) -> None:
         """One that is far over, but so small that its end would help nobody, is not the first."""
-        tiny = replace(FRAME, key="tiny", pss=GIB // 4, limit=GIB // 16, age=0.0)
+        tiny = FRAME._replace(key="tiny", pss=GIB // 4, limit=GIB // 16, age=0.0)
         self.assertEqual(keys(choose([tiny, FRAME], 8 * GIB)), ["frame"])
 
     def test_swapped_out(self) -> None:
         """What a frame has in swap counts against its limit, too, but its end frees no memory."""
-        swapped = replace(FRAME, key="swapped", pss=4 * GIB, swap=4 * GIB)
+        swapped = FRAME._replace(key="swapped", pss=4 * GIB, swap=4 * GIB)
         self.assertEqual(swapped.excess, 3 * GIB)
         self.assertEqual(keys(choose([swapped, FRAME], 12 * GIB)), ["frame", "swapped"])
 
