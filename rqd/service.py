@@ -17,12 +17,13 @@ from functools import partial
 from hashlib import blake2b
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
-from twisted.internet.interfaces import IReactorCore, IReactorFDSet
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.logger import globalLogPublisher
 
 from rqd import __version__
 from rqd.config import Settings
 from rqd.config.settings import MachineSettings
+from rqd.ending import Ending, IEndingReactor
 from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment, host_environment
@@ -75,7 +76,7 @@ from rqd.system.usable import UsableProcessors, usable_processors
 from rqd.system.usage import FrameUsage
 
 
-class IAgentReactor(IReactorReports, IWorkersReactor, IReactorFDSet, IReactorCore):
+class IAgentReactor(IReactorReports, IWorkersReactor, IReactorFDSet, IEndingReactor):
     """What the agent needs of the reactor."""
 
 
@@ -170,6 +171,7 @@ class Assembly:
         load_grpc()  # before any module that imports it by itself
         self._settings = settings
         self._reactor = reactor
+        self._ending = Ending(reactor=reactor)
         self._name = report_name(
             settings.machine, SystemNames(listening_on=settings.grpc.rqd_interface)
         )
@@ -307,7 +309,7 @@ class Assembly:
             processes=self._processes,
             has_room=self._has_room,
             deliver=lambda: Deferred.fromCoroutine(self._deliver()),
-            stop=self._reactor.stop,
+            stop=self._ending.begin,
         )
 
     def _assemble_servant(self) -> None:
@@ -343,6 +345,7 @@ class Assembly:
         looked = self._gpus.start()
         self._sampling.start()
         self._berths.start()
+        self._reactor.callWhenRunning(self._ending.heed_signals)
         self._reactor.callWhenRunning(self._room.start)
         self._reactor.callWhenRunning(self._announce, measured, looked)
 

@@ -6,10 +6,9 @@ Who would reboot the machine has to know of them, also as long as nobody picks t
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
-_STARTED = re.compile(rb"born ([0-9]{1,10})\nup\n")
+from rqd.frame.exits import read_chain
 
 
 def survivors(state: str, known: frozenset[str], proc_root: str = "/proc") -> list[str]:
@@ -26,9 +25,9 @@ def _runs(chain: Path, proc_root: str) -> bool:
     try:
         with open(chain, "rb") as account:
             facts = os.fstat(account.fileno())
-            started = _STARTED.match(account.read(64))
-        return started is not None and os.path.samestat(
-            facts, os.stat(f"{proc_root}/{int(started[1])}/fd/1")
-        )
-    except OSError:
+            said = read_chain(account.read(64 << 10))
+        if not said.started or said.exit is not None:
+            return False
+        return os.path.samestat(facts, os.stat(f"{proc_root}/{int(said.born)}/fd/1"))
+    except (OSError, ValueError):
         return False

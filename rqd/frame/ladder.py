@@ -32,10 +32,11 @@ class Grace(NamedTuple):
 
 
 class Ladder:
-    """TERM to all of a frame, a time of grace, then KILL until nothing is left.
+    """TERM to all of a frame, a time of grace, then KILL until it is over.
 
-    ``running`` tells whether the frame's supervisor lives. While it does, a frame without processes
-    is not dead: it may be only about to have its first.
+    ``running`` tells whether the frame runs. While it does, a frame without processes is not dead:
+    it may be only about to have its first. Once it doesn't, its place may be another frame's, so
+    nothing there is looked at any more. What it left behind is swept before that.
     """
 
     log = Logger()
@@ -56,11 +57,11 @@ class Ladder:
         self._reactor = reactor
 
     async def climb(self) -> None:
-        """Go up rung by rung; returns when the frame is dead or has been given up on."""
-        if await self._gone_within_grace():
+        """Go up rung by rung; returns when the frame is over or has been given up on."""
+        if await self._over_within_grace():
             self.log.info("frame ended within grace frame_id={frame_id}", frame_id=self._frame_id)
         elif self._grace.force:
-            await self.sweep()
+            await self._kill_while(self._running)
         else:
             self.log.error(
                 "frame outlived its grace, and is not to be forced frame_id={frame_id}",
@@ -76,25 +77,26 @@ class Ladder:
         )
         return asked
 
-    async def _gone_within_grace(self) -> bool:
+    async def _over_within_grace(self) -> bool:
         deadline = self._reactor.seconds() + self._grace.timeout
         asked = self._ask()
-        while not self._is_gone():
+        while self._running():
             left = deadline - self._reactor.seconds()
             if left <= 0:
                 return False
             await self._pause(min(self._grace.interval if asked else _ROUND, left))
-            if not asked and self._members.pids():
+            if not asked and self._running() and self._members.pids():
                 asked = self._ask()
         return True
 
-    def _is_gone(self) -> bool:
-        return not self._running() and not self._members.pids()
-
     async def sweep(self) -> None:
-        """KILL all that is left, again until nothing is found; say so either way."""
+        """KILL all that a frame which is over has left, while its place is still its own."""
+        await self._kill_while(lambda: bool(self._members.pids()))
+
+    async def _kill_while(self, alive: Callable[[], bool]) -> None:
+        """KILL again and again, since who is killed may fork meanwhile; say what came of it."""
         for _ in range(_ROUNDS):
-            if self._is_gone():
+            if not alive():
                 self.log.info("frame is dead frame_id={frame_id}", frame_id=self._frame_id)
                 return
             self._members.kill()

@@ -50,6 +50,16 @@ class SurvivorsTests(SynchronousTestCase):
         self.process(7, self.chain("a.1", b"born 7\n"))
         self.assertEqual(self.survivors(), [])
 
+    def test_over(self) -> None:
+        """Nor is one that has run a frame, and waits for the next one."""
+        self.process(7, self.chain("a.1", b"born 7\nup\nexit 0\n"))
+        self.assertEqual(self.survivors(), [])
+
+    def test_warned(self) -> None:
+        """What the chain had to say beside doesn't matter."""
+        self.process(7, self.chain("a.1", b"born 7\nsetpriv: careful" + b"!" * 99 + b"\nup\n"))
+        self.assertEqual(self.survivors(), ["a.1"])
+
     def test_odd(self) -> None:
         """What says nothing of a supervisor is no frame that runs."""
         for number, text in enumerate(

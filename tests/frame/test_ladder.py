@@ -84,10 +84,12 @@ class LadderTests(SynchronousTestCase):
         climbing = self.climb()
         self.wait(29.9)
         self.assertEqual(self.members.kills, 0)
-        self.running = False
-        self.wait(0.2)
+        self.wait(0.12)
         self.assertEqual(self.members.kills, 1)
+        self.running = False
+        self.wait(0.1)
         self.successResultOf(climbing)
+        self.assertEqual(self.members.kills, 1)
 
     def test_shortened(self) -> None:
         """A time of grace is only ever shortened, and its end is force."""
@@ -152,9 +154,24 @@ class LadderTests(SynchronousTestCase):
         self.wait(1)
         self.successResultOf(climbing)
 
-    def test_processes_without_supervisor(self) -> None:
-        """A frame whose supervisor is gone is not dead while a process of it lives."""
-        self.running = False
+    def test_next_frame(self) -> None:
+        """Once a frame is over, what runs in its place is left alone: it may be another frame."""
+        for alive in ([], [11, 12]):
+            self.members = FakeMembers(*alive)
+            self.running = True
+            climbing = self.climb()
+            self.running = False
+            self.members.alive = [21]
+            self.wait(40)
+            self.successResultOf(climbing)
+            self.assertEqual((len(self.members.heard), self.members.kills), (1, 0))
+
+    def test_next_frame_after_kill(self) -> None:
+        """Also if it took a KILL."""
         climbing = self.climb()
-        self.wait(5)
-        self.assertNoResult(climbing)
+        self.wait(30)
+        self.running = False
+        kills, self.members.alive = self.members.kills, [21]
+        self.wait(1)
+        self.successResultOf(climbing)
+        self.assertEqual(self.members.kills, kills)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from rqd.proto import report_pb2
-from tests.integration.unbuilt import NOT_SERVED
 
 
 class Illegal(AssertionError):
@@ -291,8 +290,6 @@ class _Round:
 
     def legal(self, call: Call) -> set[str]:
         """Names of statuses."""
-        if call.method in NOT_SERVED:
-            return {"UNAVAILABLE"}
         if call.launch is not None:
             return self._legal_of_launch(call, call.launch)
         if call.method in KILLS | QUESTIONS:

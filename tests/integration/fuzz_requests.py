@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from rqd.proto import rqd_pb2
 from tests.integration import wire_messages as wire
 from tests.integration.methods import ENDINGS, METHODS, Method
-from tests.integration.unbuilt import NOT_SERVED
 
 #: All that a fuzzed frame may run.
 COMMANDS = (
@@ -49,8 +48,6 @@ _LEGAL: Mapping[str, frozenset[str]] = {
 
 def legal(method: Method) -> frozenset[str]:
     """Names of the statuses that a method may answer with while the agent goes on."""
-    if method.name in NOT_SERVED:
-        return frozenset({"UNAVAILABLE", "INVALID_ARGUMENT"})
     return _LEGAL.get(method.name, _OF_THE_HOST)
 
 
@@ -117,7 +114,7 @@ class Requests:
         method, message = request
         if method.name == "LaunchFrame" and not self._launches_ours(message):
             return _BY_NAME["Kill"], message
-        if method.name in ENDINGS - NOT_SERVED and _readable(method, message):
+        if method.name in ENDINGS and _readable(method, message):
             return _BY_NAME["ReportStatus"], message
         return request
 

@@ -114,6 +114,16 @@ class ServingTests(AgentTestCase):
         """So does Ctrl-C."""
         self.assert_stops(signal.SIGINT)
 
+    def test_many_signals(self) -> None:
+        """Several at once end it as one does."""
+        process = self.start(*CONFIGURED)
+        self.report()
+        for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+            process.send_signal(number)
+        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertNotIn("Traceback", self.everything_said())
+        self.assertIn("stopping already", self.everything_said())
+
     def test_log_in_a_file(self) -> None:
         """With ``file_appender`` the log is there, to its end, instead of on stdout."""
         self.configure(file_appender=True)

@@ -21,7 +21,6 @@ from tests.integration.agent import CORES, Agent, AgentCase, on_agent
 from tests.integration.cuerqd import Cuerqd, Said, help_text
 from tests.integration.log_frames import until
 from tests.integration.shut_in import shut_in
-from tests.integration.unbuilt import NOT_SERVED
 
 TOTAL = CORES * 100
 
@@ -56,14 +55,6 @@ class CuerqdTests(AgentCase):
         self.assertNotEqual(said.status, 0, said)
         self.assertIn(f"StatusCode.{code}", said.err)
         self.assertIn(sentence, said.err)
-
-    def works(self, method: str, said: Said, out: str = "") -> bool:
-        """Whether the command that ends in this method worked; it must, once that is served."""
-        if method in NOT_SERVED:
-            self.assert_sentence(said, "UNAVAILABLE", f"{method} is not served")
-            return False
-        self.assert_works(said, out)
-        return True
 
     def locked(self, agent: Agent) -> int:
         return agent.report().core_info.locked_cores
@@ -118,12 +109,9 @@ class CuerqdTests(AgentCase):
     @against_agent()
     async def test_nimby(self, agent: Agent, cuerqd: Cuerqd) -> None:
         """``--nimbyon`` and ``--nimbyoff`` start and stop activity detection."""
-        for argument, method, enabled in (
-            ("--nimbyon", "NimbyOn", True),
-            ("--nimbyoff", "NimbyOff", False),
-        ):
-            if self.works(method, await cuerqd.run(argument)):
-                self.assertEqual(agent.report().host.nimby_enabled, enabled)
+        for argument, enabled in (("--nimbyon", True), ("--nimbyoff", False)):
+            self.assert_works(await cuerqd.run(argument))
+            self.assertEqual(agent.report().host.nimby_enabled, enabled)
 
     # -- frames --------------------------------------------------------------------------------
 
@@ -193,43 +181,43 @@ class CuerqdTests(AgentCase):
     async def test_exit(self, agent: Agent, cuerqd: Cuerqd) -> None:
         """``--exit`` ends the agent once its last frame has ended."""
         frame = await self.busy(agent)
-        if self.works("ShutdownRqdIdle", await cuerqd.run("--exit"), "Sending shutdownRqdIdle"):
-            self.assertEqual(agent.report().frames[0].frame_id, frame.id)
-            agent.kill(frame.id)
-            self.assertEqual((await agent.exit()), 0)
+        self.assert_works(await cuerqd.run("--exit"), "Sending shutdownRqdIdle")
+        self.assertEqual(agent.report().frames[0].frame_id, frame.id)
+        agent.kill(frame.id)
+        self.assertEqual((await agent.exit()), 0)
 
     @against_agent()
     async def test_unlock_cancels(self, agent: Agent, cuerqd: Cuerqd) -> None:
         """Any command after ``--exit`` takes it back, since it unlocks the host."""
         frame = await self.busy(agent)
-        if self.works("ShutdownRqdIdle", await cuerqd.run("--exit")):
-            self.assert_works(await cuerqd.run("--ulh"))
-            agent.kill(frame.id)
-            await frame.end()
-            self.assertEqual((await agent.launch("exit 3").ended()), (3, 0))
+        self.assert_works(await cuerqd.run("--exit"))
+        self.assert_works(await cuerqd.run("--ulh"))
+        agent.kill(frame.id)
+        await frame.end()
+        self.assertEqual((await agent.launch("exit 3").ended()), (3, 0))
 
     @against_agent()
     async def test_restart(self, agent: Agent, cuerqd: Cuerqd) -> None:
         """``--restart`` runs the restart command once no frame runs."""
-        if self.works("RestartRqdIdle", await cuerqd.run("--restart"), "Sending restartRqdIdle"):
-            await until(Path(agent.folder, "restarts").exists)
+        self.assert_works(await cuerqd.run("--restart"), "Sending restartRqdIdle")
+        await until(Path(agent.folder, "restarts").exists)
 
     @against_agent()
     async def test_reboot(self, agent: Agent, cuerqd: Cuerqd) -> None:
         """``--reboot`` runs the reboot command once no frame runs."""
         frame = await self.busy(agent)
-        if self.works("RebootIdle", await cuerqd.run("--reboot"), "Sending rebootIdle command"):
-            self.assertFalse(os.path.exists(f"{agent.folder}/reboots"))
-            agent.kill(frame.id)
-            await until(Path(agent.folder, "reboots").exists)
+        self.assert_works(await cuerqd.run("--reboot"), "Sending rebootIdle command")
+        self.assertFalse(os.path.exists(f"{agent.folder}/reboots"))
+        agent.kill(frame.id)
+        await until(Path(agent.folder, "reboots").exists)
 
     @against_agent()
     async def test_reboot_now(self, agent: Agent, cuerqd: Cuerqd) -> None:
         """``--reboot_now`` ends the frames and runs the reboot command."""
         frame = await self.busy(agent)
-        if self.works("RebootNow", await cuerqd.run("--reboot_now"), "Sending rebootNow command"):
-            await frame.end()
-            await until(Path(agent.folder, "reboots").exists)
+        self.assert_works(await cuerqd.run("--reboot_now"), "Sending rebootNow command")
+        await frame.end()
+        await until(Path(agent.folder, "reboots").exists)
 
     def test_all(self) -> None:
         """No command of the client is left out here, as far as it tells of them itself."""

@@ -165,6 +165,23 @@ class KillTests(AgentCase):
             self.assertEqual((await frame.ended()), (1, 15))
             self.assertEqual(frame.footer_value("killMessage"), "at once")
 
+    @on_agent(runner={"kill_monitor_interval": "500ms", "kill_monitor_timeout": "1s"})
+    async def test_next_frames(self, agent: Agent) -> None:
+        """A kill never meets frames that come after the one that was meant, in whatever place."""
+        killed = agent.launch("echo ready; exec sleep 60")
+        await killed.says(b"ready")
+        agent.kill(killed.id)
+        self.assertEqual((await killed.ended()), (1, 15))
+        gate = agent.gate()
+        later = [agent.launch(f"echo ready; read < {gate.path}; exit 3") for _ in range(3)]
+        for frame in later:
+            await frame.says(b"ready")
+        await until(lambda: b"ended within grace frame_id=" + killed.id.encode() in agent.log)
+        for _ in later:
+            gate.open()
+        for frame in later:
+            self.assertEqual((await frame.ended()), (3, 0))
+
 
 class NeverStartedTests(AgentCase):
     """Launches that nobody waits for any more."""

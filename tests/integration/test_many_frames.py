@@ -13,6 +13,7 @@ from twisted.internet.threads import deferToThread
 from rqd.proto import rqd_pb2, rqd_pb2_grpc
 from tests.integration import remains
 from tests.integration.agent import PATIENCE, Agent, AgentCase, on_agent
+from tests.integration.footprint import BERTHS, footprint
 from tests.integration.log_frames import until
 
 #: How many frames; 5,000 by hand, and in CI what it has time for.
@@ -37,14 +38,6 @@ def launch_all(port: int, requests: list[rqd_pb2.RunFrame]) -> None:
         list(clients.map(partial(launch, port), shares))
 
 
-def descriptors(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def threads(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/task"))
-
-
 class ManyFrameTests(AgentCase):
     """Through sixteen clients."""
 
@@ -55,7 +48,7 @@ class ManyFrameTests(AgentCase):
         """No completion is lost, wrong or doubled; no zombie, descriptor, thread or core leaks."""
         await agent.launch("true").end()
         await agent.nothing_left()
-        before = descriptors(agent.pid)
+        before = footprint(agent.pid).descriptors
         requests = [agent.request("/bin/true") for _ in range(FRAMES)]
         await deferToThread(launch_all, agent.port, requests)
         await agent.cuebot.wait_for(
@@ -74,7 +67,7 @@ class ManyFrameTests(AgentCase):
         wanted = Counter((request.resource_id, request.frame_id, 0, 0) for request in requests)
         self.assertEqual(ends - wanted, Counter())
         self.assertEqual(wanted - ends, Counter())
-        await until(lambda: descriptors(agent.pid) <= before)
+        await until(lambda: footprint(agent.pid).descriptors <= before + BERTHS)
         await until(lambda: remains.frames(agent.pid) == [])
         self.assertEqual(len(os.listdir(agent.logs)), FRAMES + 1)
 
@@ -84,11 +77,11 @@ class ManyFrameTests(AgentCase):
         gate = agent.gate()
         first = agent.launch(f"echo ready; read < {gate.path}")
         await first.says(b"ready")
-        before = threads(agent.pid)
+        before = footprint(agent.pid).threads
         frames = [agent.launch(f"echo ready; read < {gate.path}") for _ in range(200)]
         for frame in frames:
             await frame.says(b"ready")
-        self.assertLessEqual(threads(agent.pid), before + 8)
+        self.assertLessEqual(footprint(agent.pid).threads, before + 8)
         for _ in range(201):
             gate.open()
         for frame in [first, *frames]:

@@ -18,7 +18,7 @@ from tests.integration import remains
 from tests.integration.activity import ACTIVITY_FILE
 from tests.integration.agent import CORES, PATIENCE, Agent, AgentCase, on_agent
 from tests.integration.contract_model import Call, Model
-from tests.integration.footprint import POOLS, footprint
+from tests.integration.footprint import BERTHS, POOLS, footprint
 from tests.integration.log_frames import until
 from tests.integration.random_farm import Farm, User, of_kill
 from tests.integration.shut_in import shut_in
@@ -91,8 +91,8 @@ class RandomTests(AgentCase):
         judge.look()
         self.assertEqual(agent.report().core_info.idle_cores, CORES * 100)
         await agent.nothing_left()
-        await until(lambda: footprint(agent.pid).descriptors <= before.descriptors)
-        self.assertEqual(remains.children(agent.pid), [])
+        await until(lambda: footprint(agent.pid).descriptors <= before.descriptors + BERTHS)
+        await until(lambda: remains.frames(agent.pid) == [])
         self.assertLessEqual(footprint(agent.pid).threads, before.threads + POOLS)
         counts = {f"{name}:{code}": number for (name, code), number in sorted(answers.items())}
         told = f"{answers.total()} answers, {judge.reports} status reports"
