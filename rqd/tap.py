@@ -93,10 +93,12 @@ def makeService(options: Options) -> IService:
     """The agent; it starts when twistd starts it, and not before."""
     from twisted.internet import reactor
 
+    from rqd.clock import keep_monotonic_time
     from rqd.log import set_threshold
     from rqd.service import Agent
 
     loaded = options.loaded
+    keep_monotonic_time(reactor)
     set_threshold(loaded.settings.logging.level)
     return Agent(
         loaded.settings,
