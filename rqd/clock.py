@@ -1,8 +1,8 @@
 """The reactor's clock: the time that passes, whatever the date is set to.
 
-Twisted's reactors tell and plan time by the wall clock (``reactor.seconds`` is ``time.time``, in
-every version so far). So every timer would fire at once when the date is set forward, and none for a
-day when it is set back a day. ``docs/design/clocks.md`` says who uses which clock.
+Twisted's reactors plan by the wall clock (``reactor.seconds`` is ``time.time``, in every version so
+far): every timer would fire at once when the date is set forward a day, and none for a day when it
+is set back. ``docs/design/clocks.md`` says who uses which clock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A wall clock that tests set, for a process of its own: see ``tests/csrc/wallclock.c``.
 
-Debian's libfaketime won't do: with its monotonic clock left alone, sleeps of that clock fail, and the
-waits that gRPC plans by the wall clock don't notice a jump.
+Debian's libfaketime won't do: sleeps of the monotonic clock, which is to be left alone, fail with
+it, and the waits that gRPC plans by the wall clock don't notice a jump.
 """
 
 from __future__ import annotations
