@@ -41,6 +41,7 @@ from rqd.frame.spec import FrameSpec
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity, resolve
 from rqd.grpc_import import load_grpc
+from rqd.holding import Held, StateFolder
 from rqd.host.kept import KeptStanding
 from rqd.host.room import HostRoom
 from rqd.log import Logger
@@ -117,6 +118,7 @@ class Agent:
         self._umask = umask
         self._warnings = warnings
         self._assembly: Assembly | None = None
+        self._state: StateFolder | None = None
         self._flush_log: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -124,6 +126,7 @@ class Agent:
         from rqd.servant.server import CannotListen
 
         try:
+            self._state = StateFolder(self._settings.runner.snapshots_path)
             self._log_to_file()
             self.log.info(
                 "starting openrqd={version} python={python}",
@@ -132,11 +135,14 @@ class Agent:
             )
             for warning in self._warnings:
                 self.log.warn("configuration: {sentence}", sentence=warning)
+            if self._state.problem:
+                self.log.warn("{sentence}", sentence=self._state.problem)
             self._assembly = Assembly(self._settings, reactor=self._reactor, umask=self._umask)
             self._assembly.start()
-        except (OSError, ValueError, CannotListen) as problem:
+        except (OSError, ValueError, CannotListen, Held) as problem:
             self.log.critical("can't start: {problem}", problem=problem)
             self._flush_log()
+            self._release_state()
             raise CannotStart(f"openrqd: {problem}") from problem
         gc.freeze()  # what is there by now lives as long as the agent: no collection need see it
         gc.enable()
@@ -156,7 +162,19 @@ class Agent:
         """Fires, within a bounded time, once all of it has ended."""
         if self._assembly is None:
             return succeed(None)
-        return Deferred.fromCoroutine(self._assembly.stop())
+        return Deferred.fromCoroutine(self._stop(self._assembly))
+
+    async def _stop(self, assembly: Assembly) -> None:
+        try:
+            await assembly.stop()
+        finally:
+            self._release_state()
+
+    def _release_state(self) -> None:
+        """Let the next agent have the state folder."""
+        state, self._state = self._state, None
+        if state is not None:
+            state.release()
 
 
 class Assembly:

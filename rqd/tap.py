@@ -102,10 +102,12 @@ def makeService(options: Options) -> IService:
 
 def make_agent(options: Options, reactor: IAgentReactor) -> Agent:
     """The agent, not started."""
+    from rqd.clock import keep_monotonic_time
     from rqd.log import set_threshold
     from rqd.service import Agent
 
     loaded = options.loaded
+    keep_monotonic_time(reactor)
     set_threshold(loaded.settings.logging.level)
     return Agent(
         loaded.settings,

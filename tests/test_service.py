@@ -16,6 +16,7 @@ from rqd.config.settings import (
     RunnerSettings,
     Settings,
 )
+from rqd.holding import StateFolder
 from rqd.refusals import Unavailable
 from rqd.system.gpus import Gpu
 from rqd.system.reservations import Ledger
@@ -27,6 +28,8 @@ class AgentTests(SynchronousTestCase):
     """``Agent``, with settings that make its start fail before anything is served."""
 
     def agent(self, settings: Settings) -> service.Agent:
+        self.state = os.path.abspath(self.mktemp())
+        settings = replace(settings, runner=RunnerSettings(snapshots_path=self.state))
         return service.Agent(settings, reactor=MemoryReactorClock(), umask=0o022, warnings=["odd"])
 
     def assert_cannot_start(self, settings: Settings) -> str:
@@ -47,6 +50,15 @@ class AgentTests(SynchronousTestCase):
         os.makedirs(folder)
         settings = Settings(logging=LoggingSettings(path=folder, file_appender=True))
         self.assertIn(folder, self.assert_cannot_start(settings))
+
+    def test_state_folder_is_held(self) -> None:
+        """A start that fails leaves the state folder to the next agent, and tells who has it."""
+        settings = Settings(machine=MachineSettings(cpuinfo_path=os.devnull))
+        self.assert_cannot_start(settings)
+        held = StateFolder(self.state)
+        self.addCleanup(held.release)
+        self.patch(self, "mktemp", lambda: self.state)
+        self.assertIn(f"pid {os.getpid()}", self.assert_cannot_start(settings))
 
     def test_status(self) -> None:
         """To the interpreter it is an exit with a sentence, so status 1 and no traceback."""

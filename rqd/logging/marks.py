@@ -25,8 +25,11 @@ class Marks:
         return len(self._ends)
 
     def add(self, end: int, second: int) -> None:
-        """The bytes up to ``end`` are there at ``second``; time never runs backwards."""
-        if self._seconds and second <= self._seconds[-1]:
+        """The bytes up to ``end`` are there at ``second``, which may be one that was before.
+
+        Lines tell the date at which they were written, also when that is set back.
+        """
+        if self._seconds and second == self._seconds[-1]:
             self._ends[-1] = max(end, self._ends[-1])
             return
         if len(self._ends) >= LIMIT:

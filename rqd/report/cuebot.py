@@ -34,6 +34,9 @@ _ABOUT_THE_REQUEST = frozenset(
 )
 #: Calls that may be in flight: far more than there are while any Cuebot answers.
 _CALLS = 32
+#: How much longer than its deadline gRPC may take for a call, seconds. gRPC 1.51 sleeps by the wall
+#: clock: when that is set back, what is in flight would wait for it to come round again.
+_OVERSLEPT = 2.0
 #: How long a stop waits for cancelled calls to end, seconds.
 _STOP_TIMEOUT = 2.0
 
@@ -86,7 +89,7 @@ class CuebotClient:
         for untried in reversed(range(len(self._endpoints))):
             connection = self._connection()
             try:
-                response = await connection.call(method, request, left)
+                response = await self._answer(connection, method, request, left)
             except CuebotError as error:
                 left = started + timeout - self._reactor.seconds()
                 if not self._fails_over(error, connection, started) or not untried or left <= 0:
@@ -95,6 +98,20 @@ class CuebotClient:
                 connection.heard_at = self._reactor.seconds()
                 return response
         raise CuebotError("UNAVAILABLE", "no Cuebot is configured", "")
+
+    def _answer(
+        self, connection: Connection, method: str, request: bytes, seconds: float
+    ) -> Deferred[bytes]:
+        """Call, and end it where gRPC itself doesn't."""
+
+        def overslept(*_: object) -> bytes:
+            """What else is in flight on this connection is no better off: it ends, too."""
+            self._leave(connection)
+            connection.cancel()
+            raise CuebotError("DEADLINE_EXCEEDED", "gRPC overslept it", connection.endpoint)
+
+        answer = connection.call(method, request, seconds)
+        return answer.addTimeout(seconds + _OVERSLEPT, self._reactor, overslept)
 
     def _connection(self) -> Connection:
         if self._stopped:
@@ -116,12 +133,13 @@ class CuebotClient:
             return False
         if error.code == "DEADLINE_EXCEEDED" and connection.heard_at > started:
             return False  # This call hangs, others are answered: the connection is good.
-        if connection is self._current:
-            self._leave(connection)
+        self._leave(connection)
         return True
 
     def _leave(self, connection: Connection) -> None:
-        """Let the next call connect to the next endpoint in turn."""
+        """Let the next call connect to the next endpoint in turn, unless it would already."""
+        if connection is not self._current:
+            return
         self._current = None
         self._endpoints.append(self._endpoints.pop(0))
         connection.retire().addCallback(lambda _: self._open.discard(connection))

@@ -38,14 +38,22 @@ GRACE = 2.0
 CLOSING_TIME = 1.0
 
 
-class CannotListen(Exception):
-    """The server's port can't be had. The message is for people, and names the port."""
+#: Why a port can't be had that nobody seems to have.
+_UNKNOWN_REASON = (
+    "another agent runs on this host, or the address isn't this host's, or the port needs a"
+    " privilege that the agent lacks"
+)
 
-    def __init__(self, address: str) -> None:
-        super().__init__(
-            f"cannot listen on {address}: another agent runs on this host, or the address isn't "
-            "this host's, or the port needs a privilege that the agent lacks"
-        )
+
+class CannotListen(Exception):
+    """The server's port can't be had. The message is for people, and names the port.
+
+    It names who has it, too, where that can be known.
+    """
+
+    def __init__(self, address: str, taken_by: str) -> None:
+        reason = taken_by and f"the port is taken by {taken_by}"
+        super().__init__(f"cannot listen on {address}: {reason or _UNKNOWN_REASON}")
         self.address = address
 
 
@@ -143,7 +151,13 @@ def _listen(server: grpc.Server, address: str) -> int:
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as problem:
-        raise CannotListen(address) from problem
+        raise _cannot_listen(address) from problem
     if port == 0:
-        raise CannotListen(address)
+        raise _cannot_listen(address)
     return port
+
+
+def _cannot_listen(address: str) -> CannotListen:
+    from rqd.servant.listener import listener_on
+
+    return CannotListen(address, listener_on(int(address.rpartition(":")[2])))

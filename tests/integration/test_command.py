@@ -57,9 +57,10 @@ class FailureTests(AgentTestCase):
             self.assertIn(word, sentence)
 
     def test_port_taken(self) -> None:
-        """The sentence names the port; the log on stdout holds it, too."""
+        """The sentence names the port and who has it; the log on stdout holds it, too."""
         with socket.create_server(("127.0.0.1", self.port)):
-            self.assert_sentence("cannot listen", str(self.port))
+            who = f"taken by pid {os.getpid()}, since "
+            self.assert_sentence("cannot listen", str(self.port), who, "command line", "trial")
         last = json.loads(self.read("out").splitlines()[-1])
         self.assertEqual(last["level"], "critical")
         self.assertIn(str(self.port), last["message"])
@@ -71,6 +72,12 @@ class FailureTests(AgentTestCase):
             self.assert_sentence(str(self.port))
         last = json.loads(self.read("agent.log").splitlines()[-1])
         self.assertEqual(last["level"], "critical")
+
+    def test_address_of_another_host(self) -> None:
+        """An address that isn't this host's is no matter of who listens there."""
+        configuration = self.folder / "rqd.yaml"
+        configuration.write_text(configuration.read_text().replace("127.0.0.1,", "192.0.2.1,", 1))
+        self.assert_sentence("cannot listen on 192.0.2.1", "the address isn't this host's")
 
     def test_state_folder(self) -> None:
         """A state folder that can't be made is named."""

@@ -21,11 +21,12 @@ class MarksTests(SynchronousTestCase):
             self.marks.add(end, second)
         self.assertEqual(self.marks.after(0, 30), [(20, 1), (30, 2)])
 
-    def test_time_never_runs_backwards(self) -> None:
-        """A clock that is set back, or a touched file, adds to the last mark."""
+    def test_clock_is_set_back(self) -> None:
+        """What is written after the date was set back tells that date."""
         self.marks.add(10, 5)
         self.marks.add(20, 3)
-        self.assertEqual(self.marks.after(0, 20), [(20, 5)])
+        self.marks.add(30, 3)
+        self.assertEqual(self.marks.after(0, 30), [(10, 5), (30, 3)])
 
     def test_only_what_is_asked_for(self) -> None:
         """A job gets the marks of its own bytes."""

@@ -124,6 +124,19 @@ class FailOverTests(CuebotCase):
         self.call()
         self.assertEqual(self.used(), ["a:8443", "b:8443"])
 
+    def test_overslept(self) -> None:
+        """A call that gRPC itself doesn't end is ended, with its connection and all beside it."""
+        first, second = self.call(timeout=30), self.call(timeout=60)
+        self.clock.advance(30)
+        self.assertNoResult(first)
+        self.clock.advance(3)
+        self.assertEqual(self.failureResultOf(first, CuebotError).value.code, "DEADLINE_EXCEEDED")
+        self.assertTrue(self.made[0].retired)
+        self.assertEqual(self.used(), ["a:8443", "b:8443"])
+        self.made[1].calls.take()
+        self.assertEqual(self.successResultOf(second), b"")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_one_hangs(self) -> None:
         """A connection that answered other calls meanwhile is kept."""
         hanging = self.call(timeout=30)
@@ -155,7 +168,7 @@ class FailOverTests(CuebotCase):
 
     def test_expiry(self) -> None:
         """An old connection is left to its calls, and a new one made to another Cuebot."""
-        done = self.call()
+        done = self.call(timeout=2 * EXPIRES)
         self.clock.advance(EXPIRES)
         self.call()
         self.assertEqual(self.used(), ["a:8443", "b:8443"])
@@ -187,7 +200,7 @@ class SingleCuebotTests(CuebotCase):
 class StopTests(CuebotCase):
     def test_stop(self) -> None:
         """A stop fails the calls in flight, also those of connections left before."""
-        calls = [self.call()]
+        calls = [self.call(timeout=2 * EXPIRES)]
         self.clock.advance(EXPIRES)
         calls.append(self.call())
         stopped = self.client.stop()
