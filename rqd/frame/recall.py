@@ -135,7 +135,7 @@ def _whereabouts(content: dict[str, Any]) -> Whereabouts:
     berth, group = _typed(content, "berth", str), _typed(content, "group", str)
     if not _BERTH.fullmatch(berth):
         raise ValueError(f"berth is {berth!r:.40}")
-    if group and (not group.startswith("/") or os.path.basename(group) != berth):
+    if group and (not group.startswith("/") or os.path.basename(group) != berth or "\0" in group):
         raise ValueError(f"group is {group!r:.80}")
     return Whereabouts(
         berth=berth,
@@ -197,6 +197,8 @@ def _typed(content: dict[str, Any], name: str, kind: type) -> Any:
     value = content.get(name)
     if type(value) is not kind:
         raise ValueError(f"{name} is {value!r:.40}")
+    if kind is str:
+        os.fsencode(value)  # a ValueError where no path and no log can hold it
     return value
 
 
