@@ -42,7 +42,7 @@ class RestartTests(AgentCase):
         """The file is the agent's own, and nothing is left beside it."""
         agent.lock(250)
         self.assertEqual(record(agent).stat().st_mode & 0o777, 0o600)
-        self.assertEqual(sorted(os.listdir(agent.state)), ["frames", "host.json"])
+        self.assertEqual(sorted(os.listdir(agent.state)), ["berths", "frames", "host.json"])
 
     @on_agent()
     async def test_torn(self, agent: Agent) -> None:
@@ -70,9 +70,9 @@ class RestartTests(AgentCase):
         await self.pending(agent)
         await agent.start_again()
         startup = agent.cuebot.startups[1]
-        self.assertEqual(startup.core_info.locked_cores, TOTAL)
+        self.assertEqual(startup.core_info.locked_cores, TOTAL - 1)
+        self.assertEqual(startup.core_info.booked_cores, 1)
         self.assertEqual(startup.host.attributes["whenIdle"], "reboot")
-        await until(lambda: b"not yet" in agent.log, PATIENCE)
         self.assertEqual(agent.hardware_state, "REBOOT_WHEN_IDLE")
         self.assertFalse(agent.reboots.exists())
         agent.call("UnlockAll")
