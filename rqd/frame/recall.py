@@ -194,7 +194,7 @@ def _time(content: dict[str, Any], name: str) -> float:
 
 
 def _typed(content: dict[str, Any], name: str, kind: type) -> Any:
-    value = content.get(name)
+    value: Any = content.get(name)
     if type(value) is not kind:
         raise ValueError(f"{name} is {value!r:.40}")
     if kind is str:
