@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -35,6 +36,33 @@ def set_aside(path: str, problem: object) -> None:
 def is_known(name: str) -> bool:
     """Whether a file of this name may be in the frames' folder, besides records."""
     return name.endswith((*_OF_FRAMES, _BAD))
+
+
+def orphans(names: Collection[str]) -> list[str]:
+    """Files of a launch that died before it had a record, or of a frame that had none any more.
+
+    What belongs to a record that was set aside is left for people to look at, for a while.
+    """
+    there = set(names)
+    kept = [f"{os.path.splitext(name)[0]}.record" for name in names]
+    return [
+        name
+        for name, record in zip(names, kept, strict=True)
+        if name.endswith(_OF_FRAMES) and record not in there and record + _BAD not in there
+    ]
+
+
+def remove_orphans(frames: Path, names: Collection[str]) -> None:
+    """In a worker; what can't be removed stays for the next agent."""
+    for name in names:
+        with suppress(OSError):
+            (frames / name).unlink()
+
+
+def is_unbegun(path: str) -> bool:
+    """Whether a record was made and not written: its launch was never answered."""
+    facts = os.lstat(path)
+    return stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid() and not facts.st_size
 
 
 def remove_old(frames: Path, scripts: str, keys: Collection[str]) -> int:

@@ -194,10 +194,10 @@ def _time(content: dict[str, Any], name: str) -> float:
 
 
 def _typed(content: dict[str, Any], name: str, kind: type) -> Any:
-    value: Any = content.get(name)
+    value = content.get(name)
     if type(value) is not kind:
         raise ValueError(f"{name} is {value!r:.40}")
-    if kind is str:
+    if isinstance(value, str):
         os.fsencode(value)  # a ValueError where no path and no log can hold it
     return value
 

@@ -92,17 +92,28 @@ class Recovery:
 
     def _read(self) -> list[_Known]:
         known = []
-        for entry in sorted(os.listdir(self._site.records.folder)):
-            path = f"{self._site.records.folder}/{entry}"
-            if not entry.endswith(_SUFFIX):
-                if not leftovers.is_known(entry):
-                    leftovers.set_aside(path, "it is no file of a frame's")
-                continue
-            try:
-                known.append(self._recall(path, entry.removesuffix(_SUFFIX)))
-            except (OSError, ValueError, Refused) as problem:
-                leftovers.set_aside(path, problem)
+        names = sorted(os.listdir(self._site.records.folder))
+        for name in names:
+            path = f"{self._site.records.folder}/{name}"
+            if name.endswith(_SUFFIX):
+                known += self._recall_or_not(path, name.removesuffix(_SUFFIX))
+            elif not leftovers.is_known(name):
+                leftovers.set_aside(path, "it is no file of a frame's")
+        self._at_state(
+            leftovers.remove_orphans, self._site.records.folder, leftovers.orphans(names)
+        )
         return known
+
+    def _recall_or_not(self, path: str, key: str) -> list[_Known]:
+        """What can't be had is set aside, or removed if there was nothing."""
+        try:
+            if leftovers.is_unbegun(path):
+                self._site.records.files(key).remove()
+                return []
+            return [self._recall(path, key)]
+        except (OSError, ValueError, Refused) as problem:
+            leftovers.set_aside(path, problem)
+            return []
 
     def _recall(self, path: str, key: str) -> _Known:
         """Raises OSError, ValueError or Refused."""
@@ -194,10 +205,12 @@ class Recovery:
             leftovers.end_sessions(sessions, reactor=self._site.reactor), self.log, "sessions"
         )
         keys = {each.recorded.key for each in known}
-        removed = self._site.workers.run_for(
-            STATE, leftovers.remove_old, self._site.records.folder, self._site.records.scripts, keys
-        )
-        removed.addErrback(
+        records = self._site.records
+        self._at_state(leftovers.remove_old, records.folder, records.scripts, keys)
+
+    def _at_state(self, function: Callable[..., object], *args: object) -> None:
+        """Nobody waits for it."""
+        self._site.workers.run_for(STATE, function, *args).addErrback(
             lambda failure: self.log.warn("old files stay reason={why}", why=failure.value)
         )
 

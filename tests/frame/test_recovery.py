@@ -336,19 +336,39 @@ class OddTests(RecoveryCase):
         self.assertEqual(list(self.earlier.berths.iterdir()), [self.earlier.chain()])
 
     def test_old_files(self) -> None:
-        """Spools, checkpoints and scripts of no record go when they are old."""
+        """Spools and checkpoints of no record go, and scripts when they are old."""
         self.running()
         frames, temp = self.place.state / "frames", self.place.temp
         gone = [frames / "x.spool", frames / "x.checkpoint", temp / "openrqd-x.sh"]
-        stay = [frames / "y.spool", temp / "other.sh", temp / "openrqd-y.sh"]
+        (frames / "odd.record.bad").touch()
+        stay = [frames / "odd.spool", temp / "other.sh", temp / "openrqd-y.sh"]
         of_a_frame = [frames / "f.1.spool", temp / "openrqd-f.1.sh"]
         for path in (*gone, *stay):
             path.touch()
-        for path in (*gone, *of_a_frame, temp / "other.sh"):
+        for path in (gone[2], *of_a_frame, temp / "other.sh"):
             os.utime(path, (1, 1))
         self.recover()
         self.assertEqual([path for path in gone if path.exists()], [])
         self.assertEqual([path for path in (*stay, *of_a_frame) if not path.exists()], [])
+
+    def test_old_files_set_aside(self) -> None:
+        """What was set aside long ago goes, and what was kept beside it."""
+        frames = self.place.state / "frames"
+        for name in ("x.record.bad", "x.spool", "y.record.bad"):
+            (frames / name).touch()
+            os.utime(frames / name, (1, 1))
+        (frames / "y.record.bad").touch()
+        self.recover()
+        self.assertEqual([path.name for path in frames.iterdir()], ["y.record.bad"])
+
+    def test_unbegun(self) -> None:
+        """An agent that died before it wrote to a record had answered nobody: no word of it."""
+        record = self.earlier.frame()
+        record.write_bytes(b"")
+        self.recover()
+        self.assertEqual((self.reports, self.warned()), ([], 0))
+        self.assertEqual(list((self.place.state / "frames").iterdir()), [])
+        self.assertEqual(list(self.place.temp.iterdir()), [])
 
     def test_nothing(self) -> None:
         """An empty folder is nothing to speak of."""

@@ -306,7 +306,6 @@ class OddTests(AgentCase):
         await killed(agent)
         frames = Path(agent.state, "frames")
         (frames / "torn.record").write_bytes(b'{"version": 2, "requ')
-        (frames / "empty.record").write_bytes(b"")
         (frames / "old.record").write_bytes(b'{"version": 1}\n')
         (frames / "link.record").symlink_to("/etc/passwd")
         (frames / "folder.record").mkdir()
