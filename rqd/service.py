@@ -343,6 +343,7 @@ class Assembly:
     def start(self) -> None:
         """Serve, then tell Cuebot; raises OSError or CannotListen."""
         self._records.prepare()
+        self._records.hold()
         self._berths.prepare()
         protect_agent()
         self._standing.load()
@@ -356,10 +357,7 @@ class Assembly:
         self._reactor.callWhenRunning(self._announce, measured, looked)
 
     def _recover(self) -> None:
-        """Find the frames of an earlier agent, before a call is answered; raises OSError.
-
-        The port is ours by now, so that no other agent is looking after them.
-        """
+        """Find the frames of an earlier agent, before a call is answered; raises OSError."""
         used = load(self._settings.runner.snapshots_path)
         recovery = Recovery(
             self._site,

@@ -19,6 +19,7 @@ agent, not of the kernel.
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import re
@@ -164,11 +165,33 @@ class Records:
     def __init__(self, state: str, scripts: str) -> None:
         self.folder = Path(state, "frames")
         self.scripts = scripts
+        self._held = -1
 
     def prepare(self) -> None:
         """Make the folders; raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         Path(self.scripts).mkdir(parents=True, exist_ok=True)
+
+    def hold(self) -> None:
+        """Be the only agent that looks after these frames, until this process ends.
+
+        Raises ValueError, with a sentence, where another one does.
+        """
+        self._held = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            raise ValueError(
+                f"another agent looks after the frames in {self.folder.parent}"
+                " (runner.snapshots_path)"
+            ) from None
+
+    def release(self) -> None:
+        """Let another agent have them."""
+        held, self._held = self._held, -1
+        if held >= 0:
+            os.close(held)
 
     def files(self, key: str, script_path: str = "") -> FrameFiles:
         """The script may be where an earlier configuration wanted it."""

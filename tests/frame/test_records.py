@@ -215,6 +215,16 @@ class FilesTests(SynchronousTestCase):
         """Folders that are there are fine."""
         self.records.prepare()
 
+    def test_one_agent(self) -> None:
+        """One agent looks after frames; another one may when the first has let go."""
+        other = Records(str(self.state), str(self.scripts))
+        self.addCleanup(other.release)
+        self.records.hold()
+        problem = self.assertRaises(ValueError, other.hold)
+        self.assertIn(str(self.state), str(problem))
+        self.records.release()
+        other.hold()
+
     def test_odd_ids(self) -> None:
         """Ids of every kind find their place, and leave nothing either."""
         for frame_id in ODD:

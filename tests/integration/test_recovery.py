@@ -6,13 +6,18 @@ import base64
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.threads import deferToThread
+
 from rqd.proto import report_pb2, rqd_pb2
+from tests.environments import SOURCE_TREE
 from tests.integration.activity import ACTIVITY_FILE, tell
 from tests.integration.agent import PATIENCE, Agent, AgentCase, on_agent, without_groups
-from tests.integration.farm import ok, refuse
+from tests.integration.farm import free_port, ok, refuse
 from tests.integration.launched import Launched
 from tests.integration.log_frames import until
 
@@ -295,6 +300,32 @@ class AwayTests(AgentCase):
         forget_from(agent, b"up")
         await agent.start_again()
         self.assertEqual(await frame.ended(), (256, 0))
+
+
+class OneAgentTests(AgentCase):
+    """Two agents that are told to use one state folder."""
+
+    @on_agent()
+    async def test_second(self, agent: Agent) -> None:
+        """The second says why it does not start, and touches nothing of the first."""
+        gate = agent.gate()
+        frame = agent.launch(f"echo here; read < {gate.path}; exit 3")
+        await frame.says(b"here")
+        settings = json.loads(Path(agent.folder, "rqd.yaml").read_text())
+        settings["grpc"]["rqd_port"] = free_port()
+        second = Path(agent.folder, "second.yaml")
+        second.write_text(json.dumps(settings))
+        said = await deferToThread(
+            subprocess.run,
+            [sys.executable, "-c", "from rqd.command import main; main()", "--config", second],
+            cwd=SOURCE_TREE,
+            capture_output=True,
+            check=False,
+        )
+        self.assertEqual(said.returncode, 1)
+        self.assertIn(b"another agent looks after the frames", said.stderr)
+        gate.open()
+        self.assertEqual(await frame.ended(), (3, 0))
 
 
 class OddTests(AgentCase):
