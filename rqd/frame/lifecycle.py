@@ -187,22 +187,28 @@ class Frame:
 
         Raises CouldNotStart or NotWanted.
         """
+        recording = Deferred.fromCoroutine(self._record())  # first: the launch is answered after it
         environment = frame_environment(
             self.spec, self._site.environment, self.reservation, self.output.path
         )
         opening = Deferred.fromCoroutine(self._open_log(environment))
         try:
-            self.berth = await self._site.berths.take()
-            await self._at_state(self._create_files, self.berth)
+            berth = await recording
         except (NoBerth, OSError) as problem:
             await opening.addErrback(lambda _: None)  # the log tells it, too, if it can be had
             kept = "" if isinstance(problem, NoBerth) else "the state folder can't take the frame: "
             raise CouldNotStart(f"{kept}{problem}") from problem
-        self._told_recorded()
         await opening
         if self._kill is not None:
             raise NotWanted
-        return self._order(self.berth, environment)
+        return self._order(berth, environment)
+
+    async def _record(self) -> Berth:
+        """Find a place and be on disk; raises NoBerth or OSError."""
+        self.berth = await self._site.berths.take()
+        await self._at_state(self._create_files, self.berth)
+        self._told_recorded()
+        return self.berth
 
     def _create_files(self, berth: Berth) -> None:
         """In a worker: make what is to be on disk before the frame is."""
