@@ -27,6 +27,7 @@ from rqd.ending import Ending, IEndingReactor
 from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment, host_environment
+from rqd.frame.highwater import HighWater, load
 from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import Frame
 from rqd.frame.loki import LokiNotice
@@ -34,10 +35,11 @@ from rqd.frame.members import IMembers
 from rqd.frame.patience import TooLate, within
 from rqd.frame.protection import MemoryProtection
 from rqd.frame.records import Records
+from rqd.frame.recovery import Recovery
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spawning import SessionSpawner, raise_descriptor_limit
-from rqd.frame.spec import FrameSpec
+from rqd.frame.spec import FrameSpec, parse
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity, resolve
 from rqd.grpc_import import load_grpc
@@ -316,6 +318,12 @@ class Assembly:
             frames=self._roster.all,
             time=time.time,
         )
+        self._high_water = HighWater(
+            runner.snapshots_path,
+            reactor=self._reactor,
+            workers=self._workers,
+            frames=self._roster.all,
+        )
 
     def _assemble_host_room(self) -> None:
         self._room = HostRoom(
@@ -359,6 +367,7 @@ class Assembly:
         protect_agent()
         self._standing.load()
         self._server.start()
+        self._recover()
         measured = self._temp.start()
         looked = self._gpus.start()
         self._sampling.start()
@@ -366,6 +375,22 @@ class Assembly:
         self._reactor.callWhenRunning(self._ending.heed_signals)
         self._reactor.callWhenRunning(self._room.start)
         self._reactor.callWhenRunning(self._announce, measured, looked)
+
+    def _recover(self) -> None:
+        """Find the frames of an earlier agent, before a call is answered; raises OSError."""
+        used = load(self._settings.runner.snapshots_path)
+        recovery = Recovery(
+            self._site,
+            self._roster,
+            reactor=self._reactor,
+            groups=self._groups,
+            parse=spec_of,
+            used=used.get,
+        )
+        recovery.run()
+        for frame in self._roster.all():
+            self._sampler.know(frame.key, frame.usage)
+            self._gpu_usage.know(frame.key, frame.usage.max_gpu)
 
     def _announce(self, measured: Deferred[None], looked: Deferred[None]) -> None:
         """Wait a moment for the size of the temp storage: without it Cuebot sends us to repair.
@@ -394,6 +419,7 @@ class Assembly:
         await self._room.stop()
         self._sampling.stop()
         self._gpus.stop()
+        self._high_water.keep()
         self._roster.leave()
         await self._berths.stop()
         self._supervisors.stop()
@@ -416,15 +442,18 @@ class Assembly:
         self._roster.sampled(self._gpu_usage.add(usages, self._gpus.by_pid))
         self._oom_kills.look()
         self._protection.look()
+        self._high_water.look()
 
     def _settled(self, key: str) -> None:
         self._roster.settled(key)
 
-    def _launch(self, spec: FrameSpec) -> Frame | Deferred[Frame]:
+    def _launch(self, spec: FrameSpec) -> Deferred[Frame]:
+        """Fires once the frame is on disk: who has its OK will have its end."""
         self._loki_notice.heed(spec)
         if self._settings.runner.run_as_user:
             return Deferred.fromCoroutine(self._launch_as_user(spec))
-        return self._roster.launch(spec, None, self._site)
+        frame = self._roster.launch(spec, None, self._site)
+        return frame.recorded.addCallback(lambda _: frame)
 
     async def _launch_as_user(self, spec: FrameSpec) -> Frame:
         """Names are resolved off the reactor, and first: root is refused, not reported later."""
@@ -437,7 +466,9 @@ class Assembly:
             identity = await found.addTimeout(NAMES_PATIENCE, self._reactor, names_are_slow)
         finally:
             self._roster.expect_no_more(spec.frame_id)
-        return self._roster.launch(spec, identity, self._site)
+        frame = self._roster.launch(spec, identity, self._site)
+        await frame.recorded
+        return frame
 
     async def _deliver(self) -> None:
         """Before a departure: let Cuebot hear of it, and of every frame that has ended."""
@@ -466,6 +497,18 @@ class Assembly:
 def facts_of(frame: Frame) -> FrameFacts:
     """A frame as the reports tell of it."""
     return FrameFacts(frame.spec, frame.started_at, frame.usage, frame.last_output)
+
+
+def spec_of(request: bytes) -> FrameSpec:
+    """A launch request as it was kept; raises ValueError or InvalidRequest."""
+    from google.protobuf.message import DecodeError
+
+    from rqd.proto.rqd_pb2 import RunFrame
+
+    try:
+        return parse(RunFrame.FromString(request))
+    except DecodeError:
+        raise ValueError("its request can't be decoded") from None
 
 
 def ledger(machine: MachineSettings, processors: UsableProcessors) -> Ledger:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -29,11 +30,13 @@ from twisted.python.failure import Failure
 
 from rqd.frame.chain import supervisor
 from rqd.frame.clearing import Clearing
-from rqd.frame.members import GroupMembers, IMembers, SessionMembers
-from rqd.frame.records import STATE
+from rqd.frame.members import GroupMembers, IMembers, SessionMembers, killed_in
+from rqd.frame.records import STATE, Whereabouts
 from rqd.frame.supervisor import Supervisor, Supervisors
+from rqd.frame.survivor import Survivor
 from rqd.logging.interfaces import IWorkers
 from rqd.system.cgroups import CgroupTree, remove
+from rqd.system.identity import boot_id, identity
 
 #: How many berths wait for frames where nothing happens. Each costs a small shell.
 READY = 2
@@ -65,15 +68,21 @@ class Berth:
     name: str
     chain: str
     group: Path | None
-    supervisor: Supervisor
+    supervisor: Supervisor | Survivor
     counts_oom_kills: bool
     used: bool = False
+    killed_before: int = 0
+    """What the kernel had killed in the group before the frame that runs here now."""
+    start_ticks: int = 0
 
     def members(self) -> IMembers:
         """The processes of the frame that runs here now."""
         if self.group is not None:
             return GroupMembers(
-                self.group, self.supervisor.pid, counts_oom_kills=self.counts_oom_kills
+                self.group,
+                self.supervisor.pid,
+                counts_oom_kills=self.counts_oom_kills,
+                killed_before=self.killed_before,
             )
         return SessionMembers(self.supervisor.pid)
 
@@ -81,6 +90,22 @@ class Berth:
         """In a worker: forget what an earlier frame's chain said. Raises OSError."""
         if self.used:
             os.truncate(self.chain, len(b"born %d\n" % self.supervisor.pid))
+
+    def whereabouts(self) -> Whereabouts:
+        """In a worker: how a later agent finds the frame that is about to run here."""
+        if not self.start_ticks:
+            found = identity(self.supervisor.pid)
+            self.start_ticks = found.start_ticks if found is not None else 0
+        if self.group is not None and self.counts_oom_kills:
+            self.killed_before = killed_in(self.group)
+        return Whereabouts(
+            self.name,
+            self.supervisor.pid,
+            self.start_ticks,
+            _this_boot(),
+            str(self.group or ""),
+            self.killed_before,
+        )
 
     def read_chain(self) -> bytes:
         """In a worker: what the chain said; nothing where it never came so far."""
@@ -109,7 +134,7 @@ class Berths:
         clearing: Clearing,
         groups: CgroupTree | None,
     ) -> None:
-        self._folder = Path(state, "berths")
+        self.folder = Path(state, "berths")
         self._reactor = reactor
         self._supervisors = supervisors
         self._workers = workers
@@ -124,7 +149,7 @@ class Berths:
 
     def prepare(self) -> None:
         """Make the folder; raises OSError."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def start(self) -> None:
         """Make the first ones."""
@@ -261,7 +286,7 @@ class Berths:
         return sites
 
     def _make_site(self, name: str) -> _Site:
-        chain = f"{self._folder}/{name}.chain"
+        chain = f"{self.folder}/{name}.chain"
         account = os.open(chain, _NEW, 0o600)
         try:
             group = self._groups.create(name) if self._groups is not None else None
@@ -281,6 +306,11 @@ class Berths:
             remove(berth.group)
         gone.callback(None)
         return status
+
+
+@cache
+def _this_boot() -> str:
+    return boot_id()
 
 
 def _undo(site: _Site) -> None:

@@ -32,13 +32,14 @@ from rqd.frame.exits import (
     from_wait,
     read_chain,
 )
-from rqd.frame.ladder import Ladder
+from rqd.frame.ladder import Grace, Ladder
 from rqd.frame.members import IMembers
 from rqd.frame.output import Output
 from rqd.frame.patience import TooLate, within
-from rqd.frame.records import STATE
+from rqd.frame.records import STATE, KillNote
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
+from rqd.frame.supervisor import Supervisor
 from rqd.frame.users import Identity
 from rqd.log import Logger
 from rqd.logging.interfaces import LogUnavailable
@@ -90,7 +91,9 @@ class Frame:
     """One launch of one frame.
 
     ``started_at`` is in seconds since the epoch. ``usage`` is what was last sampled, until the
-    first signal. ``explanation`` says why a frame could not be started.
+    first signal. ``explanation`` says why a frame could not be started. ``recorded`` fires once
+    the frame is on disk, from when on its end is reported whatever becomes of this agent, or will
+    never be.
     """
 
     log = Logger()
@@ -112,6 +115,7 @@ class Frame:
         self.explanation = ""
         self.members: IMembers | None = None
         self.berth: Berth | None = None
+        self.recorded: Deferred[None] = Deferred()
         self._site = site
         self._identity = identity
         self._files = site.records.files(key)
@@ -119,6 +123,7 @@ class Frame:
         self._born = site.reactor.seconds()
         self._kill: Kill | None = None
         self._climbing = self._swept = False
+        self._kept = False
         self._remarks: tuple[str, ...] = ()
         self._log_whole: Deferred[None] | None = None
 
@@ -147,7 +152,7 @@ class Frame:
     async def live(self) -> bytes:
         """Run the frame to its end and return its completion report, which is on disk by then."""
         try:
-            ended = await self._follow(await self._start())
+            ended = await self._run()
         except CouldNotStart as problem:
             self.explanation = str(problem)
             self.log.error(
@@ -160,7 +165,12 @@ class Frame:
             ended = self._by_agent(_ASKED_TO_END)
         finally:
             self._site.ledger.release(self.key)
+            self._told_recorded()
         return await self._finish(ended)
+
+    async def _run(self) -> Exit:
+        """From the start to the exit as it is reported; raises CouldNotStart or NotWanted."""
+        return await self._follow(await self._start())
 
     async def forget(self) -> None:
         """Remove what is on disk: Cuebot has the report, and the log, at last, has everything."""
@@ -177,13 +187,13 @@ class Frame:
 
         Raises CouldNotStart or NotWanted.
         """
+        recording = Deferred.fromCoroutine(self._record())  # first: the launch is answered after it
         environment = frame_environment(
             self.spec, self._site.environment, self.reservation, self.output.path
         )
         opening = Deferred.fromCoroutine(self._open_log(environment))
         try:
-            self.berth = await self._site.berths.take()
-            await self._at_state(self._create_files, self.berth)
+            berth = await recording
         except (NoBerth, OSError) as problem:
             await opening.addErrback(lambda _: None)  # the log tells it, too, if it can be had
             kept = "" if isinstance(problem, NoBerth) else "the state folder can't take the frame: "
@@ -191,7 +201,14 @@ class Frame:
         await opening
         if self._kill is not None:
             raise NotWanted
-        return self._order(self.berth, environment)
+        return self._order(berth, environment)
+
+    async def _record(self) -> Berth:
+        """Find a place and be on disk; raises NoBerth or OSError."""
+        self.berth = await self._site.berths.take()
+        await self._at_state(self._create_files, self.berth)
+        self._told_recorded()
+        return self.berth
 
     def _create_files(self, berth: Berth) -> None:
         """In a worker: make what is to be on disk before the frame is."""
@@ -199,21 +216,33 @@ class Frame:
         self._files.create(
             self.spec,
             self.reservation,
-            berth.name,
+            berth.whereabouts(),
             shell=self._site.terms.shell,
             identity=self._identity,
             spooled=self._site.terms.timestamps,
+            started_at=self.started_at,
         )
 
+    def _told_recorded(self) -> None:
+        if not self.recorded.called:
+            self.recorded.callback(None)
+
     async def _open_log(self, environment: dict[str, str]) -> None:
-        text = texts.header_of(self, self._identity, self._site.environment.name, environment)
-        owner = (self._identity.uid, self._identity.gid) if self._identity else None
         try:
-            await self.output.open(text, owner, partial(self.kill, _TOO_BIG))
+            await self.output.open(*self.log_terms(environment))
         except LogUnavailable as problem:
             raise CouldNotStart(f"the log can't be opened: {problem.explanation}") from problem
 
+    def log_terms(
+        self, environment: dict[str, str]
+    ) -> tuple[bytes, tuple[int, int] | None, Callable[[], None]]:
+        """The log's header and owner, and what happens when it gets too big."""
+        text = texts.header_of(self, self._identity, self._site.environment.name, environment)
+        owner = (self._identity.uid, self._identity.gid) if self._identity else None
+        return text, owner, partial(self.kill, _TOO_BIG)
+
     def _order(self, berth: Berth, environment: dict[str, str]) -> Deferred[int]:
+        assert isinstance(berth.supervisor, Supervisor)
         self.members = berth.members()
         return berth.supervisor.order(
             chain.orders(self._surroundings(), self._files.script, self.output.target, environment)
@@ -280,7 +309,7 @@ class Frame:
         """Let others have the berth, if it is as good as new; if not, it goes with the frame."""
         if self.berth is None or self._swept:
             return
-        if self.berth.supervisor.running:
+        if self.berth.supervisor.running and self._kept:
             berth, self.berth = self.berth, None
             self._site.berths.give_back(berth)
         else:
@@ -343,9 +372,22 @@ class Frame:
             frame_id=self.spec.frame_id,
             reason=kill.reason,
         )
+        if self.members is not None and self._kill is None:
+            self._note(kill)
         self._kill = self._kill or kill
         if self.members is not None:
             background(self._climb(), self.log, "kill frame_id=" + self.spec.frame_id)
+
+    def _note(self, kill: Kill) -> None:
+        """Let a later agent go on with it. Nobody waits: a disk that hangs delays no kill."""
+        noted = self._at_state(self._files.write_kill, KillNote(*kill, at=self._site.time()))
+        noted.addErrback(
+            lambda failure: self.log.error(
+                "a kill would not survive a restart frame_id={frame_id} reason={why}",
+                frame_id=self.spec.frame_id,
+                why=failure.value,
+            )
+        )
 
     async def _climb(self) -> None:
         self._climbing = True
@@ -356,32 +398,41 @@ class Frame:
 
     def _ladder(self) -> Ladder:
         assert self.members is not None
-        grace = self._site.terms.grace
-        if self._kill is not None and self._kill.patience is not None:
-            grace = grace.shortened(self._kill.patience)
         return Ladder(
             self.members,
-            grace,
+            self._grace(),
             running=lambda: self.phase is Phase.RUNNING,
             frame_id=self.spec.frame_id,
             reactor=self._site.reactor,
         )
 
+    def _grace(self) -> Grace:
+        grace = self._site.terms.grace
+        if self._kill is not None and self._kill.patience is not None:
+            grace = grace.shortened(self._kill.patience)
+        return grace
+
+    def _end(self) -> tuple[float, float]:
+        """When it ended (seconds since the epoch), and after how long; asked at the end."""
+        return self._site.time(), self.run_time
+
     async def _finish(self, ended: Exit) -> bytes:
         """Footer and report; the report waits only so long for a log that hangs."""
+        ended_at, run_time = self._end()
         end = FrameEnd(
             exit_status=ended.status,
             exit_signal=ended.signal,
-            ended_at=self._site.time(),
-            run_time=self.run_time,
+            ended_at=ended_at,
+            run_time=run_time,
             reason=self._kill.reason if self._kill else self.explanation,
         )
         report = self._site.compose(self, end)
         beside = self._site.frames() if ended.failed else ()
-        self._log_whole = self.output.close(texts.footer_of(self, end, self._remarks, beside))
+        footer = texts.footer_of(self, end, self._remarks, beside)
+        self._log_whole = self.output.close(footer)
         logged = within(self._log_whole, END_PATIENCE, reactor=self._site.reactor)
         logged.addErrback(self._log_hangs)
-        await gatherResults([logged, self._keep(report)])
+        await gatherResults([logged, self._keep(report, footer)])
         self.phase = Phase.ENDED
         self._say_end(end)
         self._site.reactor.callLater(0, self.leave_berth)  # after the report is on its way
@@ -409,12 +460,17 @@ class Frame:
     def _at_state(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
         return self._site.workers.run_for(STATE, function, *args)
 
-    def _keep(self, report: bytes) -> Deferred[Any]:
-        kept = self._at_state(self._files.write_report, report)
-        return kept.addErrback(
-            lambda failure: self.log.error(
-                "completion is kept in memory only frame_id={frame_id} reason={why}",
-                frame_id=self.spec.frame_id,
-                why=failure.value,
-            )
+    def _keep(self, report: bytes, footer: bytes) -> Deferred[Any]:
+        kept = self._at_state(self._files.write_report, report, footer)
+        return kept.addCallbacks(self._was_kept, self._not_kept)
+
+    def _was_kept(self, _: object) -> None:
+        self._kept = True
+
+    def _not_kept(self, failure: Failure) -> None:
+        """Its chain file has to tell the next agent how it ended: the berth is not used again."""
+        self.log.error(
+            "completion is kept in memory only frame_id={frame_id} reason={why}",
+            frame_id=self.spec.frame_id,
+            why=failure.value,
         )

@@ -83,15 +83,23 @@ class _Signalled:
         _send(self.supervisor, signal.SIGCONT)
 
 
+def killed_in(group: Path) -> int:
+    """How many the kernel ever killed in a group for want of memory."""
+    return read_oom_kills(f"{group}/memory.events")
+
+
 @implementer(IMembers)
 class GroupMembers(_Signalled):
     """The members of a control group."""
 
-    def __init__(self, group: Path, supervisor: int, *, counts_oom_kills: bool) -> None:
+    def __init__(
+        self, group: Path, supervisor: int, *, counts_oom_kills: bool, killed_before: int = 0
+    ) -> None:
+        """``killed_before``: what the group had counted before the frame: it is used again."""
         super().__init__(supervisor)
         self.group = group
         self._counts = counts_oom_kills
-        self._killed_before = self._killed()
+        self._killed_before = killed_before
 
     def pids(self) -> list[int]:
         return [pid for pid in cgroups.members(self.group) if pid != self.supervisor]
@@ -100,15 +108,11 @@ class GroupMembers(_Signalled):
         return Membership(0, self.pids())
 
     def oom_kills(self) -> int:
-        return self._killed() - self._killed_before
+        return killed_in(self.group) - self._killed_before if self._counts else 0
 
     def kill(self) -> None:
         """The supervisor is no exception: nothing that forks may be left out."""
         cgroups.kill(self.group)
-
-    def _killed(self) -> int:
-        """Of the frames before as well: a group is used again."""
-        return self._counts and read_oom_kills(f"{self.group}/memory.events")
 
 
 @implementer(IMembers)

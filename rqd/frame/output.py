@@ -26,10 +26,14 @@ class Output:
 
     log = Logger()
 
-    def __init__(self, path: str, files: FrameFiles, site: Site) -> None:
+    def __init__(
+        self, path: str, files: FrameFiles, site: Site, *, spooled: bool | None = None
+    ) -> None:
+        """``spooled``: whether there is a spool; as configured unless an earlier agent decided."""
         self.path = path
         self._files = files
         self._site = site
+        self._spooled = site.terms.timestamps if spooled is None else spooled
         self._log: IFrameLog | None = None
         self._following = False
 
@@ -46,7 +50,7 @@ class Output:
         Raises LogUnavailable where the log can't be had: at once if it says so; after a bounded
         time if it hangs and the frame would have to write to it.
         """
-        if self._site.terms.timestamps:
+        if self._spooled:
             await self._begin(header, owner, too_big)
         else:
             await self._open(header, owner, too_big)
@@ -88,10 +92,26 @@ class Output:
             opening.addCallbacks(lambda log: log.leave(), lambda _: None)
             raise LogUnavailable(f"{self.path}: the file system does not answer") from None
 
+    async def resume(
+        self, header: bytes, owner: tuple[int, int] | None, too_big: Callable[[], None]
+    ) -> None:
+        """Go on with the log of a frame that an earlier agent started; never waits for its mount.
+
+        ``header`` is for one that the earlier agent could not make any more.
+        """
+        self._log = await self._site.logs.resume(
+            self.path,
+            header,
+            spool_path=self._files.spool if self._spooled else None,
+            checkpoint_path=self._files.checkpoint,
+            owner=owner,
+            too_big=too_big,
+        )
+
     @property
     def target(self) -> str:
         """What the frame writes to, as a path that the agent's own user can open to append."""
-        if self._site.terms.timestamps:
+        if self._spooled:
             return self._files.spool
         target: str = IDirectLog(self._log).target
         return target

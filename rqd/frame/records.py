@@ -3,15 +3,17 @@
 ::
 
     <snapshots_path>/frames/          0700
-        <key>.record                  what was asked and given; at last, the completion as sent
+        <key>.record                  what was asked and given; why it is killed; at last, the
+                                      completion as sent and the footer of its log
         <key>.spool                   the frame's output on its way to the log, with timestamps
         <key>.checkpoint              how far the log has come (rqd.logging)
     <temp_path>/openrqd-<key>.sh      the command, private to the frame's user
 
 The record holds one JSON object a line, each written at once: a line is complete or was never
-written. Nobody but the agent writes to it. Files are few, because making them is most of what a
-short frame costs the disk. Every call blocks on the disk and runs in the workers of the state
-folder. Nothing is synced: the promise is to survive the death of the agent, not of the kernel.
+written (``rqd.frame.recall`` reads them). Nobody but the agent writes to it. Files are few, because
+making them is most of what a short frame costs the disk. Every call blocks on the disk and runs in
+the workers of the state folder. Nothing is synced: the promise is to survive the death of the
+agent, not of the kernel.
 """
 
 from __future__ import annotations
@@ -27,18 +29,45 @@ from functools import cache
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from rqd.frame.chain import script
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
 from rqd.system.reservations import Reservation
 
-VERSION = 1
+VERSION = 2
 _launches = count()
 #: The workers that all calls run in: those of the state folder, whatever happens to log folders.
 STATE = "state"
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _NEW = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Whereabouts(NamedTuple):
+    """Where a frame runs, told so that a later agent finds it and mistakes nothing for it.
+
+    ``berth`` is the name of its place, ``supervisor`` the pid of who leads its session there, since
+    ``start_ticks`` (clock ticks after the boot ``boot_id``; 0 for unknown). ``group`` is the path
+    of its control group, "" for none; ``oom_kills`` what that had counted before the frame.
+    """
+
+    berth: str
+    supervisor: int
+    start_ticks: int
+    boot_id: str
+    group: str = ""
+    oom_kills: int = 0
+
+
+class KillNote(NamedTuple):
+    """A kill that was begun ``at`` (seconds since the epoch); the rest is as in ``Kill``."""
+
+    reason: str
+    status: int | None
+    signal: int | None
+    patience: float | None
+    at: float
 
 
 def new_key(frame_id: str) -> str:
@@ -67,19 +96,29 @@ class FrameFiles:
         self,
         spec: FrameSpec,
         reservation: Reservation,
-        berth: str,
+        where: Whereabouts,
         *,
         shell: str,
         identity: Identity | None,
         spooled: bool,
+        started_at: float,
     ) -> None:
         """Make everything that a start needs; raises OSError, and then leaves nothing.
 
-        ``berth`` is the name of where the frame is to run. The spool belongs to the frame's user,
-        so that ``/dev/stderr`` can be opened again.
+        The spool belongs to the frame's user, so that ``/dev/stderr`` can be opened again.
         """
         try:
-            _make(self.record, _asked(spec, reservation, berth, self.script))
+            given = {
+                "version": VERSION,
+                "started_at": started_at,
+                "request": _base64(spec.request),
+                "reservation": reservation._asdict(),
+                "where": where._asdict(),
+                "identity": identity,
+                "spooled": spooled,
+                "script": self.script,
+            }
+            _make(self.record, _line(given))
             _make(self.script, script(shell, spec.command), identity, mode=0o500)
             if spooled:
                 _make(self.spool, b"", identity)
@@ -87,50 +126,62 @@ class FrameFiles:
             self.remove()
             raise
 
-    def write_report(self, report: bytes) -> None:
-        """Keep the completion until it is acknowledged."""
+    def write_kill(self, kill: KillNote) -> None:
+        """Keep why the frame is being ended, over a restart of the agent."""
+        self._add({"kill": kill._asdict()})
+
+    def write_report(self, report: bytes, footer: bytes) -> None:
+        """Keep the completion until it is acknowledged, and what its log is to end with."""
+        self._add({"report": _base64(report), "footer": _base64(footer)})
+
+    def _add(self, content: dict[str, object]) -> None:
+        """Add a line; raises OSError, and then leaves no piece of it."""
         target = os.open(self.record, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
-            _write_all(target, _line({"report": base64.b64encode(report).decode()}))
+            length = os.fstat(target).st_size
+            try:
+                _write_all(target, _line(content))
+            except OSError:
+                os.ftruncate(target, length)
+                raise
         finally:
             os.close(target)
 
     def remove(self) -> None:
         """Forget the frame; what is gone already is fine. The record goes last: it is the proof."""
-        for path in (self.script, self.spool, self.checkpoint, self.record):
-            with suppress(FileNotFoundError, NotADirectoryError):
-                os.unlink(path)
+        self.remove_all_but_record()
+        _remove(self.record)
+
+    def remove_all_but_record(self) -> None:
+        """The frame is over and its log is whole."""
+        for path in (self.spool, self.script, self.checkpoint):
+            _remove(path)
 
 
 class Records:
     """The state folder's frames."""
 
     def __init__(self, state: str, scripts: str) -> None:
-        self._frames = Path(state, "frames")
-        self._scripts = scripts
+        self.folder = Path(state, "frames")
+        self.scripts = scripts
 
     def prepare(self) -> None:
         """Make the folders; raises OSError."""
-        self._frames.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Path(self._scripts).mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(self.scripts).mkdir(parents=True, exist_ok=True)
 
-    def files(self, key: str) -> FrameFiles:
-        return FrameFiles(f"{self._frames}/{key}", f"{self._scripts}/openrqd-{key}.sh")
+    def files(self, key: str, script_path: str = "") -> FrameFiles:
+        """The script may be where an earlier configuration wanted it."""
+        return FrameFiles(f"{self.folder}/{key}", script_path or f"{self.scripts}/openrqd-{key}.sh")
 
 
-def _asked(spec: FrameSpec, reservation: Reservation, berth: str, script_path: str) -> bytes:
-    """The first line of a record."""
-    asked = spec._asdict()
-    asked["request"] = base64.b64encode(spec.request).decode()
-    return _line(
-        {
-            "version": VERSION,
-            "spec": asked,
-            "reservation": reservation._asdict(),
-            "berth": berth,
-            "script": script_path,
-        }
-    )
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(path)
+
+
+def _base64(text: bytes) -> str:
+    return base64.b64encode(text).decode()
 
 
 def _line(content: dict[str, object]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -23,6 +23,7 @@ from rqd.system.reservations import Ledger
 from rqd.system.usage import FrameUsage
 
 if TYPE_CHECKING:
+    from rqd.frame.adopted import AdoptedFrame, ReportedFrame
     from rqd.frame.site import Site
 
 
@@ -65,10 +66,6 @@ class Roster:
         except KeyError:
             raise UnknownFrame(f"frame {frame_id!r} doesn't run here") from None
 
-    def berths(self) -> frozenset[str]:
-        """Return the names of the berths that frames run in."""
-        return frozenset(frame.berth.name for frame in self.all() if frame.berth is not None)
-
     def when_empty(self) -> Deferred[None]:
         """Fire once no frame is left."""
         waiting: Deferred[None] = Deferred()
@@ -101,6 +98,32 @@ class Roster:
         self._frames[spec.frame_id] = frame
         background(self._live(frame, site), self.log, f"frame_id={spec.frame_id}")
         return frame
+
+    def adopt(self, frame: AdoptedFrame, site: Site) -> None:
+        """Go on with a frame that runs already; raises AlreadyRunning, having changed nothing."""
+        self._refuse_known(frame.spec.frame_id)
+        self._ledger.adopt(frame.key, frame.reservation)
+        self._frames[frame.spec.frame_id] = frame
+        background(self._live(frame, site), self.log, f"frame_id={frame.spec.frame_id}")
+
+    def owe(self, frame: ReportedFrame) -> None:
+        """Send a report again that an earlier agent may have sent."""
+        self._unsettled[frame.key] = frame
+        self._post(frame.key, frame.report)
+        background(frame.finish_log(), self.log, f"log frame_id={frame.spec.frame_id}")
+
+    def conclude(self, frames: Sequence[AdoptedFrame], site: Site) -> None:
+        """Report frames that ended while no agent was there, in this order."""
+        lives = [Deferred.fromCoroutine(self._life(frame, site)) for frame in frames]
+        background(self._post_in_order(frames, lives), self.log, "frames of an earlier agent")
+
+    async def _post_in_order(
+        self, frames: Sequence[AdoptedFrame], lives: Sequence[Deferred[bytes]]
+    ) -> None:
+        for frame, life in zip(frames, lives, strict=True):
+            report = await life
+            self._unsettled[frame.key] = frame
+            self._post(frame.key, report)
 
     def _refuse_known(self, frame_id: str) -> None:
         if frame_id in self._frames or frame_id in self._expected:
@@ -160,8 +183,16 @@ class Roster:
     # -- living --------------------------------------------------------------------------------
 
     async def _live(self, frame: Frame, site: Site) -> None:
+        report = await self._life(frame, site)
+        del self._frames[frame.spec.frame_id]
+        self._unsettled[frame.key] = frame
+        self._post(frame.key, report)
+        self._check_empty()
+
+    async def _life(self, frame: Frame, site: Site) -> bytes:
+        """Let a frame live; return its report."""
         try:
-            report = await frame.live()
+            return await frame.live()
         except Exception:  # whatever went wrong, Cuebot must hear of an end
             self.log.failure("frame failed frame_id={frame_id}", frame_id=frame.spec.frame_id)
             frame.explanation = "internal error, see the agent's log"
@@ -169,11 +200,7 @@ class Roster:
             frame.end_what_is_left()
             frame.leave_berth()
             end = FrameEnd(COULD_NOT_START, 0, site.time(), 0.0, frame.explanation)
-            report = site.compose(frame, end)
-        del self._frames[frame.spec.frame_id]
-        self._unsettled[frame.key] = frame
-        self._post(frame.key, report)
-        self._check_empty()
+            return site.compose(frame, end)
 
     def _check_empty(self) -> None:
         if not self._frames:

@@ -52,8 +52,6 @@ class Surroundings(NamedTuple):
     """Who is logged in at the screen, in words."""
     user_active: Callable[[], bool]
     """Whether NIMBY sees somebody."""
-    earlier_frames: Callable[[], Deferred[list[str]]]
-    """Frames that still run and that no agent looks after."""
     deliver: Callable[[], Deferred[object]]
     """Tell Cuebot of the state and of frames that ended; fires within a bounded time."""
     stop: Callable[[], None]
@@ -171,11 +169,8 @@ class Departures:
             self._begin(action)
 
     async def _obstacles(self, action: IdleAction) -> Sequence[str]:
-        """What, besides our frames, speaks against it: an agent can restart under anything."""
-        if action is IdleAction.RESTART:
-            return ()
-        frames = [f"frame {key}" for key in await self._around.earlier_frames()]
-        return [*frames, *(await self._people() if action is IdleAction.REBOOT else ())]
+        """What, besides frames, speaks against it: people, to a reboot."""
+        return await self._people() if action is IdleAction.REBOOT else ()
 
     async def _people(self) -> Sequence[str]:
         if self._around.user_active():

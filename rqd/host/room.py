@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from rqd.frame.earlier import survivors
 from rqd.frame.roster import Roster
 from rqd.frame.spawning import Spawner
 from rqd.host.commands import machine_commands
@@ -62,12 +61,6 @@ class HostRoom:
         around = Surroundings(
             at_display=partial(workers.run_for, "logins", at_display),
             user_active=lambda: self.nimby.active,
-            earlier_frames=lambda: workers.run_for(
-                "earlier frames",
-                survivors,
-                settings.runner.snapshots_path,
-                frames.berths(),
-            ),
             deliver=deliver,
             stop=stop,
             grace=settings.runner.kill_monitor_timeout,

@@ -60,6 +60,10 @@ class CgroupTree:
         path = self._base / key
         return path if path.is_dir() else None
 
+    def groups(self) -> list[Path]:
+        """All groups that are there, also those that another agent made."""
+        return [path for path in self._base.iterdir() if path.is_dir()]
+
     def close(self) -> None:
         """Remove the tree itself; frames that still run keep it."""
         try:

@@ -14,6 +14,11 @@ class GpuUsage:
     def __init__(self) -> None:
         self._most: dict[str, int] = {}
 
+    def know(self, key: str, most: int) -> None:
+        """Go on from what an earlier agent saw of a frame; KiB."""
+        if most:
+            self._most[key] = most
+
     def add(
         self, usages: Mapping[str, FrameUsage], by_pid: Mapping[int, int]
     ) -> Mapping[str, FrameUsage]:

@@ -54,6 +54,10 @@ class Sampler:
         self._wall_clock = wall_clock
         self._seen: dict[str, _Seen] = {}
 
+    def know(self, key: str, usage: FrameUsage) -> None:
+        """Go on from what an earlier agent saw of a frame; before the first ``tick``."""
+        self._seen[key] = _Seen(usage, self._monotonic())
+
     def tick(self, groups: Mapping[str, Membership]) -> dict[str, FrameUsage]:
         """One pass for all frames: the usage of each key of ``groups``.
 

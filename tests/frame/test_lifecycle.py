@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -134,6 +135,73 @@ class StartTests(LifeCase):
         self.place.turn()
         self.assertEqual(self.report(), b"0/0 ")
         self.assertEqual(list(tree.iterdir()), [])
+
+
+class RecordTests(LifeCase):
+    """What is on disk before anybody relies on it."""
+
+    def record(self) -> list[str]:
+        path = self.place.state / "frames" / f"{self.frame.key}.record"
+        return path.read_text().splitlines()
+
+    def test_recorded(self) -> None:
+        """A launch is answered once the frame is on disk, not before."""
+        self.place.workers.hold("state")
+        self.begin()
+        self.assertNoResult(self.frame.recorded)
+        self.place.workers.release("state")
+        self.place.turn()
+        self.successResultOf(self.frame.recorded)
+        self.assertEqual(len(self.record()), 1)
+
+    def test_abandoned(self) -> None:
+        """Who finds at the answer that nobody waits for it ends the frame before it starts."""
+        frame = self.place.frame()
+        frame.recorded.addCallback(lambda _: frame.kill(WANTED))
+        self.begin(frame)
+        self.assertEqual(self.report(), b"1/15 Job killed by artist")
+        self.assertEqual(self.place.started(), 0)
+
+    def test_not_recorded(self) -> None:
+        """A frame that can't be put on disk is answered, too: it has its end already."""
+        (self.place.state / "frames").rmdir()
+        self.begin()
+        self.successResultOf(self.frame.recorded)
+
+    def test_where(self) -> None:
+        """The record names the supervisor that the frame runs under."""
+        self.begin()
+        where = json.loads(self.record()[0])["where"]
+        self.assertEqual(where["supervisor"], self.place.process.pid)
+        self.assertTrue((self.place.state / "berths" / f"{where['berth']}.chain").exists())
+
+    def test_kill(self) -> None:
+        """A kill is on disk, once, with what it means for the end."""
+        self.run_shell()
+        self.frame.kill(NIMBY)
+        self.frame.kill(WANTED)
+        _, line = self.record()
+        kill = json.loads(line)["kill"]
+        self.assertEqual((kill["reason"], kill["status"], kill["at"]), ("nimby", 286, NOW))
+        self.end(143)
+
+    def test_end(self) -> None:
+        """Report and footer are on disk before the report is sent."""
+        self.run_shell()
+        self.end(3)
+        ended = json.loads(self.record()[-1])
+        self.assertEqual(base64.b64decode(ended["report"]), b"3/0 ")
+        self.assertEqual(base64.b64decode(ended["footer"]).decode(), self.footer)
+
+    def test_end_not_kept(self) -> None:
+        """A report that could not be written: the berth keeps the end, so no frame has it next."""
+        self.run_shell()
+        self.place.workers.broken["state"] = OSError(28, "full")
+        self.end(0)
+        self.place.workers.broken.clear()
+        self.assertFalse(self.place.process.waits)
+        chain = self.frame.berth and Path(self.frame.berth.chain)
+        self.assertTrue(chain and chain.exists())
 
 
 class NotStartedTests(LifeCase):

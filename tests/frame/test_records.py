@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import resource
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from rqd.frame.records import FrameFiles, Records, new_key
+from rqd.frame.records import FrameFiles, Records, Whereabouts, new_key
 from rqd.frame.users import Identity
+from rqd.system.gpus import Gpu
 from rqd.system.reservations import Reservation
 from tests.report.facts import frame_spec
 
-RESERVATION = Reservation(200, (0, 4), ("1",))
+RESERVATION = Reservation(200, (0, 4), (Gpu("GPU-1", 1),))
+WHERE = Whereabouts("berth-7", 7, 1000, "boot")
 ODD = ("..", ".", "/", "../../etc/passwd", "a/b", "a\nb", "\0", "é", "-rf", ".x", " ", "x" * 5000)
 
 
@@ -68,12 +72,13 @@ class FilesTests(SynchronousTestCase):
         spooled: bool = True,
     ) -> None:
         (files or self.files).create(
-            frame_spec(command="echo 'hi'\n"),
+            frame_spec(command="echo 'hi'\n", request=b"what was asked"),
             RESERVATION,
-            "berth-7",
+            WHERE,
             shell="/bin/sh",
             identity=identity,
             spooled=spooled,
+            started_at=1_700_000_000.5,
         )
 
     def left(self) -> list[Path]:
@@ -89,7 +94,7 @@ class FilesTests(SynchronousTestCase):
         """Nobody else may look, whatever the umask."""
         self.addCleanup(os.umask, os.umask(0))
         self.create()
-        self.files.write_report(b"r")
+        self.files.write_report(b"r", b"")
         self.assertEqual(mode(self.state / "frames"), 0o700)
         for path in (self.files.record, self.files.spool):
             self.assertEqual(mode(path), 0o600, path)
@@ -115,10 +120,11 @@ class FilesTests(SynchronousTestCase):
         """The record tells, with its version, what was asked and what was given."""
         self.create()
         (asked,) = self.lines()
-        self.assertEqual(asked["version"], 1)
-        self.assertEqual(asked["spec"]["frame_id"], frame_spec().frame_id)
-        self.assertEqual(asked["reservation"], {"points": 200, "threads": [0, 4], "gpus": ["1"]})
-        self.assertEqual((asked["script"], asked["berth"]), (self.files.script, "berth-7"))
+        self.assertEqual(asked["version"], 2)
+        self.assertEqual(base64.b64decode(asked["request"]), b"what was asked")
+        gpus = [{"uuid": "GPU-1", "index": 1}]
+        self.assertEqual(asked["reservation"], {"points": 200, "threads": [0, 4], "gpus": gpus})
+        self.assertEqual((asked["script"], asked["where"]["berth"]), (self.files.script, "berth-7"))
 
     def test_owner(self) -> None:
         """What the frame opens by itself belongs to its user, the rest does not."""
@@ -133,15 +139,31 @@ class FilesTests(SynchronousTestCase):
     def test_report(self) -> None:
         """The completion is kept as it is sent, below what was asked."""
         self.create()
-        self.files.write_report(b"\0\n\xff")
+        self.files.write_report(b"\0\n\xff", b"foot\n")
         asked, ended = self.lines()
-        self.assertIn("spec", asked)
+        self.assertIn("request", asked)
         self.assertEqual(base64.b64decode(ended["report"]), b"\0\n\xff")
+        self.assertEqual(base64.b64decode(ended["footer"]), b"foot\n")
+
+    def test_no_room_for_a_report(self) -> None:
+        """What can't be added leaves no piece behind that would spoil what comes later."""
+        self.create()
+        before = Path(self.files.record).read_bytes()
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.addCleanup(
+            signal.signal, signal.SIGXFSZ, signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        )
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 7, hard))
+        try:
+            self.assertRaises(OSError, self.files.write_report, b"r" * 100, b"")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        self.assertEqual(Path(self.files.record).read_bytes(), before)
 
     def test_remove(self) -> None:
         """A forgotten frame leaves nothing."""
         self.create()
-        self.files.write_report(b"r")
+        self.files.write_report(b"r", b"")
         Path(self.files.checkpoint).touch()
         self.files.remove()
         self.assertEqual(self.left(), [])

@@ -36,7 +36,6 @@ class DepartureCase(SynchronousTestCase):
             self.place.ledger, nimby_configured=False, boot_id="this", changed=self.changed
         )
         self.people: list[str] | Deferred[list[str]] = []
-        self.earlier: list[str] = []
         self.delivered: Deferred[object] = succeed(None)
         self.order: list[str] = []
         self.departures = self.make(("reboot",), ("restart",))
@@ -45,7 +44,6 @@ class DepartureCase(SynchronousTestCase):
         around = Surroundings(
             at_display=self.at_display,
             user_active=lambda: False,
-            earlier_frames=lambda: succeed(self.earlier),
             deliver=self.deliver,
             stop=lambda: self.order.append("stop"),
             grace=GRACE,
@@ -136,22 +134,6 @@ class WhenIdleTests(DepartureCase):
             self.departures.when_idle(action)
         self.end(process)
         self.assertEqual((self.order, self.commands), (["deliver", "stop"], []))
-
-    def test_earlier_frames(self) -> None:
-        """Frames that an earlier agent left running are waited for; a restart doesn't mind."""
-        self.earlier = ["a.1"]
-        self.departures.when_idle(IdleAction.REBOOT)
-        self.place.reactor.advance(LOOK_AGAIN)
-        self.assertEqual(self.commands, [])
-        self.earlier = []
-        self.place.reactor.advance(LOOK_AGAIN)
-        self.assertEqual(len(self.commands), 1)
-
-    def test_restart_of_an_earlier_agents_host(self) -> None:
-        """A restart can be had under any frame."""
-        self.earlier = ["a.1"]
-        self.departures.when_idle(IdleAction.RESTART)
-        self.assertEqual(len(self.commands), 1)
 
     def test_people(self) -> None:
         """A reboot waits for people at the display to leave; a shutdown is none of theirs."""

@@ -191,12 +191,10 @@ class NowTests(DepartureCase):
         agent.call("RestartRqdNow")
         self.assertEqual(await agent.exit(), 0)
         await agent.start_again()
-        gate.open()
-        spool = Path(agent.state, "frames")
-        await until(
-            lambda: any(b"there" in path.read_bytes() for path in spool.glob("*.spool")), PATIENCE
-        )
         self.assertEqual(frame.completions(), [])
+        gate.open()
+        self.assertEqual(await frame.ended(), (0, 0))
+        self.assertIn(b"there\n", frame.output)
 
     @on_agent(machine=SELDOM)
     async def test_failed_restart(self, agent: Agent) -> None:

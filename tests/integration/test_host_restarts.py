@@ -70,9 +70,9 @@ class RestartTests(AgentCase):
         await self.pending(agent)
         await agent.start_again()
         startup = agent.cuebot.startups[1]
-        self.assertEqual(startup.core_info.locked_cores, TOTAL)
+        self.assertEqual(startup.core_info.locked_cores, TOTAL - 1)
+        self.assertEqual(startup.core_info.booked_cores, 1)
         self.assertEqual(startup.host.attributes["whenIdle"], "reboot")
-        await until(lambda: b"not yet" in agent.log, PATIENCE)
         self.assertEqual(agent.hardware_state, "REBOOT_WHEN_IDLE")
         self.assertFalse(agent.reboots.exists())
         agent.call("UnlockAll")

@@ -1,0 +1,224 @@
+"""Frames that an earlier agent started: gone on with, or brought to the end that they had.
+
+They live as all frames do (``rqd.frame.lifecycle``), but for how they begin, and that their end is
+told by their chain file.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+
+from rqd.background import background
+from rqd.frame.berths import Berth
+from rqd.frame.environment import frame_environment
+from rqd.frame.exits import VANISHED, ChainReport, Exit, read_chain
+from rqd.frame.ladder import Grace
+from rqd.frame.lifecycle import CouldNotStart, Frame, Kill, Phase
+from rqd.frame.members import GroupMembers, IMembers, SessionMembers
+from rqd.frame.output import Output
+from rqd.frame.recall import Recorded
+from rqd.frame.site import Site
+from rqd.frame.spec import FrameSpec
+from rqd.system import cgroups
+from rqd.system.usage import FrameUsage
+
+NEVER_STARTED = "the agent ended before it had started the frame"
+GONE = "the frame vanished: its processes were ended together with what keeps record of its end"
+
+
+class LeftSession(SessionMembers):
+    """The session of a supervisor that is gone, if its members can be proved to be the frame's.
+
+    As long as one of them lives no other session gets the number, so one that has the frame's
+    environment speaks for all. An empty ``mark`` proves nothing.
+    """
+
+    def __init__(self, supervisor: int, mark: bytes, proc_root: str = "/proc") -> None:
+        super().__init__(supervisor, proc_root)
+        self._mark = mark
+        self._root = proc_root
+
+    def pids(self) -> list[int]:
+        found = super().pids()
+        return found if any(map(self._is_ours, found)) else []
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            with open(f"{self._root}/{pid}/environ", "rb") as variables:
+                return bool(self._mark) and self._mark in variables.read().split(b"\0")
+        except OSError:
+            return False
+
+
+class _Earlier(Frame):
+    """What is known of a frame by its record."""
+
+    def __init__(self, recorded: Recorded, spec: FrameSpec, site: Site) -> None:
+        super().__init__(spec, recorded.key, recorded.reservation, recorded.identity, site)
+        self._files = site.records.files(recorded.key, recorded.script)
+        self.output = Output(self.output.path, self._files, site, spooled=recorded.spooled)
+        self.started_at = recorded.started_at
+        self._born -= max(0.0, site.time() - recorded.started_at)
+
+    async def _resume_log(self) -> None:
+        """Go on with its log; its output is looked at at once."""
+        environment = frame_environment(
+            self.spec, self._site.environment, self.reservation, self.output.path
+        )
+        await self.output.resume(*self.log_terms(environment))
+        self.output.follow()
+
+
+class AdoptedFrame(_Earlier):
+    """A frame of which there is a record without a report; ``berth`` tells whether it runs."""
+
+    def __init__(
+        self,
+        recorded: Recorded,
+        spec: FrameSpec,
+        berth: Berth,
+        site: Site,
+        *,
+        usage: FrameUsage,
+        last_sign: float,
+        this_boot: bool,
+    ) -> None:
+        """``last_sign``: when the frame, or its chain, last wrote; seconds since the epoch."""
+        super().__init__(recorded, spec, site)
+        self.usage = usage
+        self.berth = berth
+        self.runs = berth.supervisor.running
+        self.phase = Phase.RUNNING if self.runs else Phase.ENDING
+        self.members = self._find_members(berth, this_boot)
+        self._last_sign = last_sign
+        self._killed_at: float | None = None
+        if recorded.kill is not None:
+            reason, status, number, patience, self._killed_at = recorded.kill
+            self._kill = Kill(reason, status, number, patience)
+
+    def _find_members(self, berth: Berth, this_boot: bool) -> IMembers:
+        """By control group if it is there, and is what the supervisor is in as long as it lives."""
+        pid = berth.supervisor.pid
+        if berth.group is not None and (not self.runs or pid in cgroups.members(berth.group)):
+            return berth.members()
+        if self.runs:
+            return SessionMembers(pid)
+        return LeftSession(pid, os.fsencode(f"logfile={self.output.path}") if this_boot else b"")
+
+    @property
+    def last_sign(self) -> float:
+        return self._last_sign
+
+    async def _run(self) -> Exit:
+        """From being found to the exit as it is reported."""
+        assert self.berth is not None
+        if self.runs:
+            self._say_found()
+            if self._kill is not None:
+                background(self._climb(), self.log, "kill frame_id=" + self.spec.frame_id)
+        await self._resume_log()
+        await self.berth.supervisor.gone
+        account = await self._account()
+        ended = account.exit and self._unless_by_kernel(account.exit)
+        self.phase = Phase.ENDING
+        self._site.reactor.callLater(0, self.end_what_is_left)
+        return await self._judge(account, ended)
+
+    def _say_found(self) -> None:
+        assert self.members is not None
+        self.log.info(
+            "frame found running frame_id={frame_id} name={name} pid={pid} cores={cores}",
+            frame_id=self.spec.frame_id,
+            name=self.spec.name,
+            pid=self.members.supervisor,
+            cores=self.spec.num_cores,
+        )
+
+    async def _account(self) -> ChainReport:
+        """What its chain wrote; a chain file that can't be read says nothing."""
+        assert self.berth is not None
+        try:
+            return read_chain(await self._at_state(self.berth.read_chain))
+        except OSError as problem:
+            self.log.error("no account of an end {why} key={key}", why=problem, key=self.key)
+            return read_chain(b"")
+
+    async def _judge(self, account: ChainReport, ended: Exit | None) -> Exit:
+        """The end that is reported. Raises CouldNotStart."""
+        if ended is not None and not ended.failed:
+            return ended
+        if account.born and not account.started:
+            raise CouldNotStart(account.said or NEVER_STARTED)
+        if self._kill is not None:
+            return self._by_agent(ended or Exit(1, signal.SIGKILL))
+        if ended is None:
+            self.explanation = GONE
+            return VANISHED
+        return await self._ruled(ended)
+
+    def _end(self) -> tuple[float, float]:
+        """What ended while no agent was there, ended with its last sign of life."""
+        if self.runs:
+            return super()._end()
+        return self._last_sign, max(0.0, self._last_sign - self.started_at)
+
+    def _grace(self) -> Grace:
+        """A kill that was begun by an earlier agent has had some of its grace."""
+        grace = super()._grace()
+        if self._killed_at is None:
+            return grace
+        had = max(0.0, self._site.time() - self._killed_at)
+        return grace._replace(timeout=max(0.0, grace.timeout - had))
+
+
+class ReportedFrame(_Earlier):
+    """A frame that is over and has its report on disk; no process of it is looked at.
+
+    Its log may lack its end: then that is added.
+    """
+
+    def __init__(self, recorded: Recorded, spec: FrameSpec, site: Site) -> None:
+        super().__init__(recorded, spec, site)
+        self.phase = Phase.ENDED
+        self.recorded_end = recorded
+        self._finished: Deferred[None] = Deferred()
+
+    @property
+    def report(self) -> bytes:
+        """As it was sent before."""
+        return self.recorded_end.report or b""
+
+    async def finish_log(self) -> None:
+        """Bring the log to its end, unless that was done; what the log needed goes then."""
+        try:
+            if self._is_unfinished():
+                await self._resume_log()
+                await self.output.close(self.recorded_end.footer)
+                await self._at_state(self._files.remove_all_but_record)
+        finally:
+            self._finished.callback(None)
+
+    def _is_unfinished(self) -> bool:
+        """Who forgets a frame begins with its spool; a log without that has a checkpoint."""
+        files = self._files
+        return os.path.exists(files.spool if self.recorded_end.spooled else files.checkpoint)
+
+    async def forget(self) -> None:
+        """See ``Frame``."""
+        await self._finished
+        self._site.clearing.add(self._files)
+
+
+def group_of(path: str) -> Path | None:
+    """A control group, if it is still there."""
+    group = Path(path)
+    return group if path and (group / "cgroup.procs").exists() else None
+
+
+def left_in(group: Path) -> GroupMembers:
+    """Whatever is in a group that no frame runs in."""
+    return GroupMembers(group, 0, counts_oom_kills=False)

@@ -1,0 +1,236 @@
+"""The start of an agent on a host on which another was: its frames are found again.
+
+Blocks on the state folder, as all of the start does: an agent that can't read it can't serve, and
+one that hangs there must be seen to hang. Afterwards each record is either a frame that runs and is
+known to the roster, or an end that is being reported, or set aside.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from twisted.internet.interfaces import IReactorFDSet
+
+from rqd.background import background
+from rqd.frame import leftovers, recall
+from rqd.frame.adopted import AdoptedFrame, LeftSession, ReportedFrame, group_of
+from rqd.frame.berths import Berth
+from rqd.frame.recall import Recorded
+from rqd.frame.records import STATE
+from rqd.frame.roster import Roster
+from rqd.frame.site import Site
+from rqd.frame.spec import FrameSpec
+from rqd.frame.survivor import Survivor
+from rqd.log import Logger
+from rqd.refusals import Refused
+from rqd.system.cgroups import CgroupTree
+from rqd.system.identity import boot_id
+from rqd.system.usage import EMPTY_USAGE, FrameUsage
+
+_SUFFIX = ".record"
+
+
+class _Known(NamedTuple):
+    recorded: Recorded
+    spec: FrameSpec
+
+
+class Recovery:
+    """Used once, before anything is served."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        site: Site,
+        roster: Roster,
+        *,
+        reactor: IReactorFDSet,
+        groups: CgroupTree | None,
+        parse: Callable[[bytes], FrameSpec],
+        used: Callable[[str], FrameUsage | None],
+        proc_root: str = "/proc",
+    ) -> None:
+        """``parse`` makes a spec of a request, or raises ValueError or Refused.
+
+        ``used`` tells what a frame was seen to use, by its key.
+        """
+        self._site = site
+        self._roster = roster
+        self._reactor = reactor
+        self._groups = groups
+        self._parse = parse
+        self._used = used
+        self._proc_root = proc_root
+        self._boot_id = boot_id(proc_root)
+
+    def run(self) -> None:
+        """Find them; raises OSError where the state folder can't be read."""
+        known = self._read()
+        reported = [each for each in known if each.recorded.report is not None]
+        frames = self._find([each for each in known if each.recorded.report is None])
+        running = self._adopt([frame for frame in frames if frame.runs])
+        ended = sorted((f for f in frames if not f.runs), key=lambda frame: frame.last_sign)
+        if known:
+            self.log.info(
+                "frames of an earlier agent running={running} ended={ended} reported={reported}",
+                running=len(running),
+                ended=len(ended),
+                reported=len(reported),
+            )
+        for each in sorted(reported, key=lambda each: each.recorded.modified):
+            self._roster.owe(ReportedFrame(each.recorded, each.spec, self._site))
+        self._roster.conclude(ended, self._site)
+        berths = {frame.berth.name for frame in (*running, *ended) if frame.berth is not None}
+        self._clear(berths, known, reported)
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def _read(self) -> list[_Known]:
+        known = []
+        names = sorted(os.listdir(self._site.records.folder))
+        for name in names:
+            path = f"{self._site.records.folder}/{name}"
+            if name.endswith(_SUFFIX):
+                known += self._recall_or_not(path, name.removesuffix(_SUFFIX))
+            elif not leftovers.is_known(name):
+                leftovers.set_aside(path, "it is no file of a frame's")
+        self._at_state(
+            leftovers.remove_orphans, self._site.records.folder, leftovers.orphans(names)
+        )
+        return known
+
+    def _recall_or_not(self, path: str, key: str) -> list[_Known]:
+        """What can't be had is set aside, or removed if there was nothing."""
+        try:
+            if leftovers.is_unbegun(path):
+                self._site.records.files(key).remove()
+                return []
+            return [self._recall(path, key)]
+        except (OSError, ValueError, Refused) as problem:
+            leftovers.set_aside(path, problem)
+            return []
+
+    def _recall(self, path: str, key: str) -> _Known:
+        """Raises OSError, ValueError or Refused."""
+        text, modified = recall.read(path)
+        recorded, torn = recall.decode(key, text, modified)
+        spec = self._parse(recorded.request)
+        if torn:
+            self.log.warn("cutting a torn line path={path} bytes={n}", path=path, n=torn)
+            os.truncate(path, len(text) - torn)
+        return _Known(recorded, spec)
+
+    # -- frames without a report -----------------------------------------------------------------
+
+    def _find(self, known: Sequence[_Known]) -> list[AdoptedFrame]:
+        """The newest is what runs in a berth: the others are those whose end got no record."""
+        frames: dict[str, AdoptedFrame] = {}
+        lost = []
+        for each in sorted(known, key=lambda each: each.recorded.started_at, reverse=True):
+            berth = each.recorded.where.berth
+            if berth in frames:
+                lost.append(self._frame(each, lost=True))
+            else:
+                frames[berth] = self._frame(each)
+        return [*frames.values(), *lost]
+
+    def _frame(self, known: _Known, *, lost: bool = False) -> AdoptedFrame:
+        recorded, spec = known
+        where = recorded.where
+        if lost:
+            where = where._replace(berth=f"lost-{recorded.key}", start_ticks=0, group="")
+        chain = f"{self._site.berths.folder}/{where.berth}.chain"
+        supervisor = Survivor(
+            where,
+            chain,
+            reactor=self._reactor,
+            clock=self._site.reactor,
+            proc_root=self._proc_root,
+        )
+        counts = self._groups is not None and self._groups.counts_oom_kills
+        berth = Berth(
+            where.berth,
+            chain,
+            group_of(where.group),
+            supervisor,
+            counts,
+            used=True,
+            killed_before=where.oom_kills,
+            start_ticks=where.start_ticks,
+        )
+        spool = self._site.records.files(recorded.key).spool
+        return AdoptedFrame(
+            recorded,
+            spec,
+            berth,
+            self._site,
+            usage=self._used(recorded.key) or EMPTY_USAGE,
+            last_sign=_last_sign(chain, spool) or recorded.started_at,
+            this_boot=where.boot_id == self._boot_id,
+        )
+
+    def _adopt(self, frames: Sequence[AdoptedFrame]) -> list[AdoptedFrame]:
+        adopted = []
+        for frame in frames:
+            try:
+                self._roster.adopt(frame, self._site)
+            except Refused as problem:
+                leftovers.set_aside(f"{self._site.records.folder}/{frame.key}{_SUFFIX}", problem)
+            else:
+                adopted.append(frame)
+        return adopted
+
+    # -- what is nobody's ------------------------------------------------------------------------
+
+    def _clear(
+        self, berths: Collection[str], known: Sequence[_Known], reported: Sequence[_Known]
+    ) -> None:
+        """Chain files and groups of no frame go now, the rest soon; old files as they are found."""
+        leftovers.remove_chains(self._site.berths.folder, berths)
+        groups = {each.recorded.where.group for each in reported}
+        if self._groups is not None:
+            groups |= {str(group) for group in self._groups.groups()}
+        nobodys = [Path(group) for group in groups if group and Path(group).name not in berths]
+        there = [group for group in nobodys if (group / "cgroup.procs").exists()]
+        background(
+            leftovers.end_groups(there, reactor=self._site.reactor), self.log, "empty groups"
+        )
+        sessions = self._sessions(berths, reported)
+        background(
+            leftovers.end_sessions(sessions, reactor=self._site.reactor), self.log, "sessions"
+        )
+        keys = {each.recorded.key for each in known}
+        records = self._site.records
+        self._at_state(leftovers.remove_old, records.folder, records.scripts, keys)
+
+    def _at_state(self, function: Callable[..., object], *args: object) -> None:
+        """Nobody waits for it."""
+        self._site.workers.run_for(STATE, function, *args).addErrback(
+            lambda failure: self.log.warn("old files stay reason={why}", why=failure.value)
+        )
+
+    def _sessions(self, berths: Collection[str], reported: Sequence[_Known]) -> list[LeftSession]:
+        """Of frames that had no group, and whose berth is nobody's."""
+        marks = {
+            where.supervisor: os.fsencode(f"logfile={spec.log_dir}/{spec.name}.rqlog")
+            for (recorded, spec) in reported
+            if not (where := recorded.where).group
+            and where.boot_id == self._boot_id
+            and where.berth not in berths
+        }
+        living = leftovers.living_sessions(marks.keys())
+        return [LeftSession(pid, mark) for pid, mark in marks.items() if pid in living]
+
+
+def _last_sign(*paths: str) -> float:
+    """When the last of these files was written, 0 if there are none."""
+    times = [0.0]
+    for path in paths:
+        with suppress(OSError):
+            times.append(os.stat(path).st_mtime)
+    return max(times)
