@@ -447,13 +447,11 @@ class Assembly:
     def _settled(self, key: str) -> None:
         self._roster.settled(key)
 
-    def _launch(self, spec: FrameSpec) -> Deferred[Frame]:
-        """Fires once the frame is on disk: who has its OK will have its end."""
+    def _launch(self, spec: FrameSpec) -> Frame | Deferred[Frame]:
         self._loki_notice.heed(spec)
         if self._settings.runner.run_as_user:
             return Deferred.fromCoroutine(self._launch_as_user(spec))
-        frame = self._roster.launch(spec, None, self._site)
-        return frame.recorded.addCallback(lambda _: frame)
+        return self._roster.launch(spec, None, self._site)
 
     async def _launch_as_user(self, spec: FrameSpec) -> Frame:
         """Names are resolved off the reactor, and first: root is refused, not reported later."""
@@ -466,9 +464,7 @@ class Assembly:
             identity = await found.addTimeout(NAMES_PATIENCE, self._reactor, names_are_slow)
         finally:
             self._roster.expect_no_more(spec.frame_id)
-        frame = self._roster.launch(spec, identity, self._site)
-        await frame.recorded
-        return frame
+        return self._roster.launch(spec, identity, self._site)
 
     async def _deliver(self) -> None:
         """Before a departure: let Cuebot hear of it, and of every frame that has ended."""

@@ -91,9 +91,7 @@ class Frame:
     """One launch of one frame.
 
     ``started_at`` is in seconds since the epoch. ``usage`` is what was last sampled, until the
-    first signal. ``explanation`` says why a frame could not be started. ``recorded`` fires once
-    the frame is on disk, from when on its end is reported whatever becomes of this agent, or will
-    never be.
+    first signal. ``explanation`` says why a frame could not be started.
     """
 
     log = Logger()
@@ -115,7 +113,6 @@ class Frame:
         self.explanation = ""
         self.members: IMembers | None = None
         self.berth: Berth | None = None
-        self.recorded: Deferred[None] = Deferred()
         self._site = site
         self._identity = identity
         self._files = site.records.files(key)
@@ -165,7 +162,6 @@ class Frame:
             ended = self._by_agent(_ASKED_TO_END)
         finally:
             self._site.ledger.release(self.key)
-            self._told_recorded()
         return await self._finish(ended)
 
     async def _run(self) -> Exit:
@@ -187,7 +183,7 @@ class Frame:
 
         Raises CouldNotStart or NotWanted.
         """
-        recording = Deferred.fromCoroutine(self._record())  # first: the launch is answered after it
+        recording = Deferred.fromCoroutine(self._record())
         environment = frame_environment(
             self.spec, self._site.environment, self.reservation, self.output.path
         )
@@ -207,7 +203,6 @@ class Frame:
         """Find a place and be on disk; raises NoBerth or OSError."""
         self.berth = await self._site.berths.take()
         await self._at_state(self._create_files, self.berth)
-        self._told_recorded()
         return self.berth
 
     def _create_files(self, berth: Berth) -> None:
@@ -222,10 +217,6 @@ class Frame:
             spooled=self._site.terms.timestamps,
             started_at=self.started_at,
         )
-
-    def _told_recorded(self) -> None:
-        if not self.recorded.called:
-            self.recorded.callback(None)
 
     async def _open_log(self, environment: dict[str, str]) -> None:
         try:

@@ -144,30 +144,6 @@ class RecordTests(LifeCase):
         path = self.place.state / "frames" / f"{self.frame.key}.record"
         return path.read_text().splitlines()
 
-    def test_recorded(self) -> None:
-        """A launch is answered once the frame is on disk, not before."""
-        self.place.workers.hold("state")
-        self.begin()
-        self.assertNoResult(self.frame.recorded)
-        self.place.workers.release("state")
-        self.place.turn()
-        self.successResultOf(self.frame.recorded)
-        self.assertEqual(len(self.record()), 1)
-
-    def test_abandoned(self) -> None:
-        """Who finds at the answer that nobody waits for it ends the frame before it starts."""
-        frame = self.place.frame()
-        frame.recorded.addCallback(lambda _: frame.kill(WANTED))
-        self.begin(frame)
-        self.assertEqual(self.report(), b"1/15 Job killed by artist")
-        self.assertEqual(self.place.started(), 0)
-
-    def test_not_recorded(self) -> None:
-        """A frame that can't be put on disk is answered, too: it has its end already."""
-        (self.place.state / "frames").rmdir()
-        self.begin()
-        self.successResultOf(self.frame.recorded)
-
     def test_where(self) -> None:
         """The record names the supervisor that the frame runs under."""
         self.begin()

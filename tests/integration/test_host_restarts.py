@@ -42,7 +42,7 @@ class RestartTests(AgentCase):
         """The file is the agent's own, and nothing is left beside it."""
         agent.lock(250)
         self.assertEqual(record(agent).stat().st_mode & 0o777, 0o600)
-        self.assertEqual(sorted(os.listdir(agent.state)), ["berths", "frames", "host.json"])
+        self.assertEqual(sorted(os.listdir(agent.state)), ["berths", "frames", "host.json", "lock"])
 
     @on_agent()
     async def test_torn(self, agent: Agent) -> None:
