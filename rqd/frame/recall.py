@@ -6,11 +6,11 @@ import base64
 import json
 import os
 import re
-import stat
 from typing import Any, NamedTuple
 
 from rqd.frame.records import VERSION, KillNote, Whereabouts
 from rqd.frame.users import Identity
+from rqd.private import read_private
 from rqd.system.gpus import Gpu
 from rqd.system.reservations import Reservation
 
@@ -50,21 +50,7 @@ class Found(NamedTuple):
 
 def read(path: str) -> tuple[bytes, float]:
     """The text of a file of ours, and when it was written; raises OSError or ValueError."""
-    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        facts = os.fstat(opened)
-        if not stat.S_ISREG(facts.st_mode):
-            raise ValueError("it is no regular file")
-        if facts.st_uid != os.geteuid():
-            raise ValueError(f"it belongs to uid {facts.st_uid}")
-        if facts.st_mode & 0o022:
-            raise ValueError("others may write to it")
-        if facts.st_size > _LARGEST:
-            raise ValueError("it is too large")
-        with open(opened, "rb", closefd=False) as file:
-            return file.read(_LARGEST), facts.st_mtime
-    finally:
-        os.close(opened)
+    return read_private(path, _LARGEST)
 
 
 def decode(key: str, text: bytes, modified: float) -> Found:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from contextlib import suppress
 
 from twisted.internet.defer import Deferred
@@ -19,6 +18,7 @@ from twisted.python.failure import Failure
 from rqd.host.record import HostRecord, decode, encode
 from rqd.log import Logger
 from rqd.logging.interfaces import IWorkers
+from rqd.private import read_private
 
 NAME = "host.json"
 #: How long whoever asked for a change waits for the disk, seconds: a disk that hangs must not look
@@ -37,7 +37,7 @@ def load(folder: str) -> HostRecord | None:
     """
     path = os.path.join(folder, NAME)
     try:
-        return decode(_read(path))
+        return decode(read_private(path, _LARGEST)[0])
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as problem:
@@ -50,25 +50,6 @@ def load(folder: str) -> HostRecord | None:
         with suppress(OSError):
             os.replace(path, path + ".bad")
         return None
-
-
-def _read(path: str) -> bytes:
-    """Raises OSError or ValueError."""
-    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        facts = os.fstat(opened)
-        if not stat.S_ISREG(facts.st_mode):
-            raise ValueError("it is no regular file")
-        if facts.st_uid != os.geteuid():
-            raise ValueError(f"it belongs to uid {facts.st_uid}")
-        if facts.st_mode & 0o022:
-            raise ValueError("others may write to it")
-        text = os.read(opened, _LARGEST + 1)
-    finally:
-        os.close(opened)
-    if len(text) > _LARGEST:
-        raise ValueError("it is too large")
-    return text
 
 
 def save(folder: str, text: bytes) -> None:

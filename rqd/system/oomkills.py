@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from rqd.system.cgroups import own_group
+from rqd.system.enclosing import enclosing_groups
 from rqd.system.procstat import read_beginning
 
 WINDOW = 60.0
@@ -63,30 +63,10 @@ def read_oom_kills(path: str) -> int:
 def counters(proc_root: str = "/proc") -> list[str]:
     """The files that count kills on this host, and in the group that the agent is in."""
     found = [f"{proc_root}/vmstat"]
-    version_1 = _memory_group(proc_root)
-    if version_1 is not None:
-        found.append(f"{version_1}/memory.oom_control")
+    memory = enclosing_groups("memory", proc_root=proc_root)
+    if memory.version == 1 and memory.folders:
+        found.append(f"{memory.folders[0]}/memory.oom_control")
     version_2 = own_group(proc_root)
     if version_2 is not None:
         found.append(f"{version_2}/memory.events")
     return found
-
-
-def _memory_group(proc_root: str) -> str | None:
-    """The folder of the agent's own v1 memory group; None where v1 has no such controller."""
-    for line in Path(proc_root, "self/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            mount = _memory_mount(proc_root)
-            return None if mount is None else mount[1] + path.removeprefix(mount[0]).rstrip("/")
-    return None
-
-
-def _memory_mount(proc_root: str) -> tuple[str, str] | None:
-    """Which part of the v1 memory tree is mounted ("" for all of it), and where."""
-    for line in Path(proc_root, "self/mountinfo").read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        if right.startswith("cgroup ") and "memory" in right.split()[2].split(","):
-            root, point = left.split()[3:5]
-            return root.rstrip("/"), point
-    return None
