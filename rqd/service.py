@@ -21,6 +21,7 @@ from twisted.internet.interfaces import IReactorFDSet
 from twisted.logger import globalLogPublisher
 
 from rqd import __version__
+from rqd.blanks import Blanks
 from rqd.config import Settings
 from rqd.config.settings import MachineSettings
 from rqd.ending import Ending, IEndingReactor
@@ -268,7 +269,8 @@ class Assembly:
     def _assemble_frames(self, umask: int) -> None:
         runner = self._settings.runner
         self._loki_notice = LokiNotice()
-        self._records = Records(runner.snapshots_path, runner.temp_path)
+        self._blanks = Blanks(runner.snapshots_path)
+        self._records = Records(runner.snapshots_path, runner.temp_path, self._blanks)
         self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
         self._roster = Roster(
             ledger=self._ledger,
@@ -299,6 +301,7 @@ class Assembly:
             workers=self._workers,
             wakeups=self._wakeups,
             table=self._table,
+            blanks=self._blanks,
             max_size=runner.log_max_size,
         )
         self._site = Site(
@@ -362,6 +365,7 @@ class Assembly:
 
     def start(self) -> None:
         """Serve, then tell Cuebot; raises OSError or CannotListen."""
+        self._blanks.prepare()
         self._records.prepare()
         self._berths.prepare()
         protect_agent()

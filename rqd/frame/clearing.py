@@ -16,6 +16,8 @@ from rqd.logging.interfaces import IWorkers
 #: one job, where each alone would cost a wake-up of a worker and of the reactor. An agent that dies
 #: in between reports an end twice, which is harmless.
 PAUSE = 0.5
+#: How many lie that long at most.
+BATCH = 16
 
 
 class Removable(Protocol):
@@ -39,7 +41,9 @@ class Clearing:
     def add(self, files: Removable) -> None:
         """Remove these files soon."""
         self._over.append(files)
-        if self._timer is None:
+        if len(self._over) >= BATCH:
+            self.flush()
+        elif self._timer is None:
             self._timer = self._reactor.callLater(PAUSE, self.flush)
 
     def flush(self) -> None:

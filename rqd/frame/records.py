@@ -31,6 +31,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from rqd.blanks import Blanks
 from rqd.frame.chain import script
 from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
@@ -86,7 +87,8 @@ def _this_run() -> str:
 class FrameFiles:
     """The files of one frame."""
 
-    def __init__(self, path: str, script_path: str) -> None:
+    def __init__(self, path: str, script_path: str, blanks: Blanks) -> None:
+        self._blanks = blanks
         self.script = script_path
         self.record = f"{path}.record"
         self.spool = f"{path}.spool"
@@ -118,13 +120,24 @@ class FrameFiles:
                 "spooled": spooled,
                 "script": self.script,
             }
-            _make(self.record, _line(given))
-            _make(self.script, script(shell, spec.command), identity, mode=0o500)
+            self._make(self.record, _line(given))
+            text = script(shell, spec.command)
+            if identity is None:
+                self._make(self.script, text, 0o500)
+            else:
+                _make_for(identity, self.script, text, 0o500)
             if spooled:
-                _make(self.spool, b"", identity)
+                _make_for(identity, self.spool, b"", 0o600)
         except OSError:
             self.remove()
             raise
+
+    def _make(self, path: str, text: bytes, mode: int = 0o600) -> None:
+        made = self._blanks.make(path, mode)
+        try:
+            _write_all(made, text)
+        finally:
+            os.close(made)
 
     def write_kill(self, kill: KillNote) -> None:
         """Keep why the frame is being ended, over a restart of the agent."""
@@ -150,20 +163,25 @@ class FrameFiles:
     def remove(self) -> None:
         """Forget the frame; what is gone already is fine. The record goes last: it is the proof."""
         self.remove_all_but_record()
-        _remove(self.record)
+        self._blanks.take_back(self.record)
 
     def remove_all_but_record(self) -> None:
-        """The frame is over and its log is whole."""
-        for path in (self.spool, self.script, self.checkpoint):
-            _remove(path)
+        """The frame is over and its log is whole.
+
+        What a stray process of it may still hold open never becomes another frame's.
+        """
+        _remove(self.spool)
+        self._blanks.take_back(self.script)
+        self._blanks.take_back(self.checkpoint)
 
 
 class Records:
     """The state folder's frames."""
 
-    def __init__(self, state: str, scripts: str) -> None:
+    def __init__(self, state: str, scripts: str, blanks: Blanks) -> None:
         self.folder = Path(state, "frames")
         self.scripts = scripts
+        self._blanks = blanks
 
     def prepare(self) -> None:
         """Make the folders; raises OSError."""
@@ -172,7 +190,8 @@ class Records:
 
     def files(self, key: str, script_path: str = "") -> FrameFiles:
         """The script may be where an earlier configuration wanted it."""
-        return FrameFiles(f"{self.folder}/{key}", script_path or f"{self.scripts}/openrqd-{key}.sh")
+        script_path = script_path or f"{self.scripts}/openrqd-{key}.sh"
+        return FrameFiles(f"{self.folder}/{key}", script_path, self._blanks)
 
 
 def _remove(path: str) -> None:
@@ -188,23 +207,15 @@ def _line(content: dict[str, object]) -> bytes:
     return json.dumps(content, default=asdict).encode() + b"\n"
 
 
-def _make(path: str, text: bytes, owner: Identity | None = None, *, mode: int = 0o600) -> None:
-    made = _make_open(path, owner, mode)
+def _make_for(owner: Identity | None, path: str, text: bytes, mode: int) -> None:
+    """Make a file that the frame's user may open: never one that was used before."""
+    made = os.open(path, _NEW, mode)
     try:
+        if owner is not None:
+            os.fchown(made, owner.uid, owner.gid)
         _write_all(made, text)
     finally:
         os.close(made)
-
-
-def _make_open(path: str, owner: Identity | None, mode: int) -> int:
-    made = os.open(path, _NEW, mode)
-    if owner is not None:
-        try:
-            os.fchown(made, owner.uid, owner.gid)
-        except OSError:
-            os.close(made)
-            raise
-    return made
 
 
 def _write_all(descriptor: int, text: bytes) -> None:

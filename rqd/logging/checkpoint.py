@@ -11,6 +11,8 @@ import os
 import struct
 from typing import NamedTuple
 
+from rqd.blanks import Blanks
+
 _HOT = struct.Struct("<QQB")
 _INODE = struct.Struct("<Q")
 
@@ -27,11 +29,14 @@ class Position(NamedTuple):
         return self._replace(offset=0)
 
 
-def create(path: str, position: Position, inode: int) -> None:
+def create(path: str, position: Position, inode: int, blanks: Blanks) -> None:
     """A new checkpoint for the log with ``inode``; private, replaces an old one."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.pwrite(descriptor, pack(position) + _INODE.pack(inode), 0)
+        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+    except FileNotFoundError:
+        descriptor = blanks.make(path)
+    try:
+        os.write(descriptor, pack(position) + _INODE.pack(inode))
     finally:
         os.close(descriptor)
 

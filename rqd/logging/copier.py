@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rqd.blanks import Blanks
 from rqd.logging import checkpoint, spool
 from rqd.logging.checkpoint import Position
 from rqd.logging.explain import explain
@@ -59,6 +60,7 @@ class Copier:
         log: LogFile,
         spool_path: str,
         checkpoint_path: str,
+        blanks: Blanks,
         *,
         header: bytes | None,
         late_errors: bool,
@@ -67,6 +69,7 @@ class Copier:
         self._header = header
         self._spool_path = spool_path
         self._checkpoint_path = checkpoint_path
+        self._blanks = blanks
         self._late_errors = late_errors
         self._cut = header is None
         self._spool = self._checkpoint = -1
@@ -108,7 +111,7 @@ class Copier:
         try:
             self._log.create(header)
             self._position = self._safe = Position(self._position.offset, len(header), True)
-            checkpoint.create(self._checkpoint_path, self._position, self._log.inode)
+            checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
         except (OSError, ValueError) as error:
             raise LogUnavailable(explain(self._log.path, error)) from error
         self._header = None
@@ -131,7 +134,7 @@ class Copier:
         self._cut = False
         if replaced or length < 0:
             self._close_checkpoint()
-            checkpoint.create(self._checkpoint_path, self._position, self._log.inode)
+            checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
         if self._safe is None or self._safe.offset == self._position.offset:
             self._safe = self._position
 

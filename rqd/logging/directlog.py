@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rqd.blanks import Blanks
 from rqd.log import Logger
 from rqd.logging import checkpoint, spool
 from rqd.logging.checkpoint import Position
@@ -30,9 +31,12 @@ _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 class DirectFile:
     """The worker's side. The checkpoint holds the header's length and where the footer begins."""
 
-    def __init__(self, log: LogFile, checkpoint_path: str, position: Position) -> None:
+    def __init__(
+        self, log: LogFile, checkpoint_path: str, position: Position, blanks: Blanks
+    ) -> None:
         self._log = log
         self._checkpoint_path = checkpoint_path
+        self._blanks = blanks
         self._position = position
 
     def create(self, header: bytes) -> int:
@@ -40,7 +44,7 @@ class DirectFile:
         try:
             self._log.create(header)
             self._position = Position(len(header), NO_FOOTER, True)
-            checkpoint.create(self._checkpoint_path, self._position, self._log.inode)
+            self._note()
             return os.open(self._log.path, _APPEND)
         except (OSError, ValueError) as error:
             raise LogUnavailable(explain(self._log.path, error)) from error
@@ -66,7 +70,7 @@ class DirectFile:
             size = self._log.open()
             if self._position.length == NO_FOOTER:
                 self._position = self._position._replace(length=size)
-                checkpoint.create(self._checkpoint_path, self._position, self._log.inode)
+                self._note()
             elif size > self._position.length:
                 size = self._position.length
                 self._log.truncate(size)
@@ -74,6 +78,9 @@ class DirectFile:
             self._log.close()
         finally:
             self._log.abandon()
+
+    def _note(self) -> None:
+        checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
 
 
 @implementer(IDirectLog)

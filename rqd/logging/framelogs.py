@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from rqd.blanks import Blanks
 from rqd.logging import checkpoint, spool
 from rqd.logging.checkpoint import Position
 from rqd.logging.copier import Copier
@@ -38,6 +39,7 @@ class FrameLogs:
         workers: IWorkers,
         wakeups: IWakeups,
         table: MountTable,
+        blanks: Blanks,
         max_size: int,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -45,6 +47,7 @@ class FrameLogs:
         self._means = Means(reactor, workers, wakeups, wall_clock)
         self._workers = workers
         self._table = table
+        self._blanks = blanks
         self._max_size = max_size
         self._rounds = Rounds(
             reactor=reactor, workers=workers, mount_of=lambda path: table.mount_of(path).point
@@ -134,6 +137,7 @@ class FrameLogs:
             self._file(path, inode, owner),
             spool_path,
             checkpoint_path,
+            self._blanks,
             header=header,
             late_errors=not self._table.mount_of(path).local,
         )
@@ -149,7 +153,7 @@ class FrameLogs:
         too_big: Callable[[], None],
     ) -> DirectLog:
         position, inode = known
-        file = DirectFile(self._file(path, inode, owner), checkpoint_path, position)
+        file = DirectFile(self._file(path, inode, owner), checkpoint_path, position, self._blanks)
         size = OutputSize(self._max_size, too_big)
         return DirectLog(path, file, size, self._means, self._rounds)
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rqd.blanks import Blanks
 from rqd.frame.records import KillNote, Records, Whereabouts
 from rqd.proto import rqd_pb2
 from rqd.service import spec_of
@@ -39,7 +40,8 @@ class Earlier:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.records = Records(str(folder / "state"), str(folder / "temp"))
+        state = str(folder / "state")
+        self.records = Records(state, str(folder / "temp"), Blanks(state))
         self.records.prepare()
         self.berths = folder / "state" / "berths"
         self.berths.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from rqd.blanks import Blanks
 from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import STANDARD_PATH, HostEnvironment
@@ -43,7 +44,7 @@ class Place:
         self.logs = logs or MemoryLogs()
         cores = tuple(Core(0, number, (number, number + 4)) for number in range(4))
         self.ledger = Ledger(Topology(cores), total=400)
-        records = Records(str(self.state), str(self.temp))
+        records = Records(str(self.state), str(self.temp), Blanks(str(self.state)))
         records.prepare()
         self.supervisors = Supervisors(self.reactor, reactor=self.reactor)
         self.clearing = Clearing(reactor=self.reactor, workers=self.workers)

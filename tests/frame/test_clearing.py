@@ -8,6 +8,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from rqd.blanks import Blanks
 from rqd.frame.clearing import PAUSE, Clearing
 from rqd.frame.records import STATE, FrameFiles
 from tests.frame.fakes import Workers
@@ -24,7 +25,9 @@ class ClearingTests(SynchronousTestCase):
 
     def over(self, name: str) -> FrameFiles:
         """The files of a frame that is over."""
-        files = FrameFiles(f"{self.folder}/{name}", f"{self.folder}/{name}.sh")
+        files = FrameFiles(
+            f"{self.folder}/{name}", f"{self.folder}/{name}.sh", Blanks(str(self.folder))
+        )
         for path in (files.record, files.spool, files.script):
             Path(path).touch()
         return files

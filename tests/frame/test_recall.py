@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from rqd.blanks import Blanks
 from rqd.frame.recall import Found, decode, read
 from rqd.frame.records import KillNote, Records, Whereabouts
 from rqd.frame.users import Identity
@@ -30,7 +31,7 @@ JSON = st.recursive(
 
 def record(folder: str) -> bytes:
     """A whole one, as the agent writes it."""
-    records = Records(f"{folder}/state", f"{folder}/temp")
+    records = Records(f"{folder}/state", f"{folder}/temp", Blanks(f"{folder}/state"))
     records.prepare()
     files = records.files("key")
     files.remove()

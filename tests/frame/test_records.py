@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from rqd.blanks import Blanks
 from rqd.frame.records import FrameFiles, Records, Whereabouts, new_key
 from rqd.frame.users import Identity
 from rqd.system.gpus import Gpu
@@ -47,7 +48,7 @@ class KeyTests(SynchronousTestCase):
         key = new_key(frame_id)
         self.assertRegex(key, r"\A[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
         self.assertLess(len(key), 128)
-        files = Records("/state", "/scripts").files(key)
+        files = Records("/state", "/scripts", Blanks("/state")).files(key)
         for path in (files.record, files.spool, files.checkpoint):
             self.assertEqual(os.path.dirname(os.path.normpath(path)), "/state/frames")
             self.assertTrue(os.path.basename(path).startswith(f"{key}."))
@@ -60,7 +61,8 @@ class FilesTests(SynchronousTestCase):
     def setUp(self) -> None:
         base = Path(self.mktemp()).resolve()
         self.state, self.scripts = base / "state", base / "scripts"
-        self.records = Records(str(self.state), str(self.scripts))
+        self.blanks = Blanks(str(self.state))
+        self.records = Records(str(self.state), str(self.scripts), self.blanks)
         self.records.prepare()
         self.files = self.records.files(new_key("f"))
 

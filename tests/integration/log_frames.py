@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from rqd.blanks import Blanks
 from rqd.logging.framelogs import FrameLogs
 from rqd.logging.interfaces import IFrameLog
 from rqd.logging.mounts import MountWorkers
@@ -42,6 +43,7 @@ class LogRoom:
             workers=self.workers,
             wakeups=self.wakeups,
             table=table,
+            blanks=Blanks(self.folder),
             max_size=max_size,
         )
 

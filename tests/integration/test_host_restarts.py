@@ -42,7 +42,8 @@ class RestartTests(AgentCase):
         """The file is the agent's own, and nothing is left beside it."""
         agent.lock(250)
         self.assertEqual(record(agent).stat().st_mode & 0o777, 0o600)
-        self.assertEqual(sorted(os.listdir(agent.state)), ["berths", "frames", "host.json", "lock"])
+        kept = ["berths", "blanks", "frames", "host.json", "lock"]
+        self.assertEqual(sorted(os.listdir(agent.state)), kept)
 
     @on_agent()
     async def test_torn(self, agent: Agent) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from rqd.blanks import Blanks
 from rqd.logging.checkpoint import Position, create, load, pack
 
 
@@ -16,6 +17,7 @@ class CheckpointTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.path = self.mktemp()
+        self.blanks = Blanks(os.path.dirname(self.path))
 
     def write(self, content: bytes) -> None:
         with open(self.path, "wb") as file:
@@ -24,13 +26,13 @@ class CheckpointTests(SynchronousTestCase):
     def test_round_trip(self) -> None:
         """What was written is read, and nobody else reads it."""
         position = Position(123, 456, False)
-        create(self.path, position, 99)
+        create(self.path, position, 99, self.blanks)
         self.assertEqual(load(self.path), (position, 99))
         self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
 
     def test_hot_part(self) -> None:
         """What changes is 17 bytes at the start; the inode stays."""
-        create(self.path, Position(1, 2, True), 99)
+        create(self.path, Position(1, 2, True), 99, self.blanks)
         self.assertEqual(len(pack(Position(3, 4, False))), 17)
         with open(self.path, "r+b") as file:
             file.write(pack(Position(3, 4, False)))
@@ -38,8 +40,8 @@ class CheckpointTests(SynchronousTestCase):
 
     def test_replaced(self) -> None:
         """A new log's checkpoint takes the place of an old one."""
-        create(self.path, Position(1000, 2000, False), 1)
-        create(self.path, Position(0, 5, True), 2)
+        create(self.path, Position(1000, 2000, False), 1, self.blanks)
+        create(self.path, Position(0, 5, True), 2, self.blanks)
         self.assertEqual(load(self.path), (Position(0, 5, True), 2))
 
     def test_absent(self) -> None:

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from rqd.blanks import Blanks
 from rqd.logging.framelogs import FrameLogs
 from rqd.logging.interfaces import IFrameLog, IFrameLogs, LogUnavailable
 from rqd.logging.mounts import MountWorkers
@@ -237,6 +238,7 @@ class RealContract(Contract):
             workers=self.workers,
             wakeups=self.wakeups,
             table=table,
+            blanks=Blanks(self.folder),
             max_size=LIMIT,
         )
 

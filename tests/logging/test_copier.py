@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from rqd.blanks import Blanks
 from rqd.logging.checkpoint import Position, load
 from rqd.logging.copier import Copier, Outcome, Work
 from rqd.logging.logfile import LogFile
@@ -46,7 +47,12 @@ class CopierTests(SynchronousTestCase):
         self.position = Position(0, 0, True)
         self.file = FailingLogFile(self.path, 0, None)
         self.copier = Copier(
-            self.file, self.spool, self.checkpoint, header=b"header\n", late_errors=late_errors
+            self.file,
+            self.spool,
+            self.checkpoint,
+            Blanks(folder),
+            header=b"header\n",
+            late_errors=late_errors,
         )
         self.addCleanup(self.file.abandon)
         self.work(keep_open=False)
@@ -174,4 +180,11 @@ class CopierTests(SynchronousTestCase):
         self.position, inode = found
         self.file = FailingLogFile(self.path, inode, None)
         self.addCleanup(self.file.abandon)
-        self.copier = Copier(self.file, self.spool, self.checkpoint, header=None, late_errors=False)
+        self.copier = Copier(
+            self.file,
+            self.spool,
+            self.checkpoint,
+            Blanks(os.path.dirname(self.path)),
+            header=None,
+            late_errors=False,
+        )

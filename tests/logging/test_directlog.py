@@ -7,6 +7,7 @@ import os
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from rqd.blanks import Blanks
 from rqd.logging.framelogs import FrameLogs
 from rqd.logging.mounttable import MountTable
 from rqd.logging.rounds import PERIOD
@@ -32,6 +33,7 @@ class DirectLogTests(SynchronousTestCase):
             workers=self.workers,
             wakeups=StandInWakeups(),
             table=table,
+            blanks=Blanks(self.folder),
             max_size=10,
             wall_clock=lambda: NOW,
         )

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from rqd.blanks import Blanks
 from rqd.logging.framelogs import FrameLogs
 from rqd.logging.interfaces import LogUnavailable
 from rqd.logging.mounttable import MountTable
@@ -43,6 +44,7 @@ class SpoolLogTests(SynchronousTestCase):
             workers=self.workers,
             wakeups=self.wakeups,
             table=table,
+            blanks=Blanks(self.folder),
             max_size=0,
         )
         self.warnings: list[str] = []
