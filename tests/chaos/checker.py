@@ -178,7 +178,8 @@ class _OneFrame:
         if log.headers != 1:
             self._find("log headers", log.headers)
         if log.footers != 1:
-            self._find("log footers", log.footers)
+            ran = "ran" if self._account.starts else "never ran"
+            self._find("log footers", f"{log.footers}, {ran}, {self._frame.folder}")
         elif log.end != end:
             self._find("footer is torn or differs", f"footer {log.end}, completion {end}")
         self._check_lines(log)

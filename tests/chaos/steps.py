@@ -67,7 +67,7 @@ def _half_of_log(log: Any, pieces: Sequence[bytes]) -> None:
 
 def _half_of_orders(supervisor: Any, orders: bytes) -> None:
     """Straight into the pipe: what the reactor has buffered dies with it."""
-    pipe = supervisor.transport.pipes[0].fileno()
+    pipe = supervisor.transport._stdin.fileno()
     os.write(pipe, orders[: len(orders) // 2])
 
 
@@ -92,7 +92,8 @@ LAUNCH = (
     Step("the log is made", "rqd.logging.logfile:LogFile.create"),
     Step("its checkpoint is made", "rqd.logging.checkpoint:create"),
     Step("orders are given", "rqd.frame.supervisor:Supervisor.order", **_halved(_half_of_orders)),
-    Step("orders are written", "twisted.internet.process:ProcessWriter.writeSomeData"),
+    Step("orders are written", "rqd.frame.spawning:_Stdin.writeSomeData"),
+    Step("the launch is answered", "rqd.servant.bridge:_Exchange._succeeded"),
     Step("the output is followed", "rqd.frame.output:Output.follow"),
 )
 KILL = (
