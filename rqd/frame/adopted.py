@@ -193,12 +193,17 @@ class ReportedFrame(_Earlier):
         return self.recorded_end.report or b""
 
     async def finish_log(self) -> None:
-        """Bring the log to its end, unless that was done; what the log needed goes then."""
+        """Bring the log to its end, unless that was done; what the log needed goes then.
+
+        If it can't go, it goes with the record.
+        """
         try:
             if self._is_unfinished():
                 await self._resume_log()
                 await self.output.close(self.recorded_end.footer)
                 await self._at_state(self._files.remove_all_but_record)
+        except OSError as problem:
+            self.log.warn("files of a log stay reason={why} key={key}", why=problem, key=self.key)
         finally:
             self._finished.callback(None)
 

@@ -108,12 +108,17 @@ class Copier:
             self._given_back = min(self._given_back, position.offset)
 
     def _create(self, header: bytes) -> None:
+        """A log without a checkpoint is none: another try, or agent, would make a second one."""
         try:
             self._log.create(header)
-            self._position = self._safe = Position(self._position.offset, len(header), True)
-            checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
         except (OSError, ValueError) as error:
             raise LogUnavailable(explain(self._log.path, error)) from error
+        self._position = self._safe = Position(self._position.offset, len(header), True)
+        try:
+            checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
+        except OSError as error:
+            self._log.remove()
+            raise LogUnavailable(explain(self._checkpoint_path, error)) from error
         self._header = None
 
     def _prepare(self) -> None:

@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 
 from rqd.logging.rotation import KEPT, create
 
@@ -72,6 +73,11 @@ class LogFile:
             self.abandon()
             os.unlink(self.path)
             raise
+
+    def remove(self) -> None:
+        """Let there be no log of that name; what can't be removed stays."""
+        with suppress(OSError):
+            os.unlink(self.path)
 
     def truncate(self, length: int) -> None:
         """Cut off what lies behind ``length``."""

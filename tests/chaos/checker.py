@@ -6,7 +6,7 @@ A finding is a promise that was not kept. What is allowed, but worth a number, i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
@@ -68,8 +68,13 @@ def check(
     accounts: Mapping[str, Account],
     completions: Mapping[str, Sequence[Completion]],
     log_of: Callable[[Frame], Log | None],
+    unkept: Collection[str] = (),
 ) -> Verdict:
-    """Judge all frames; ``completions`` are by key, in order of arrival."""
+    """Judge all frames; ``completions`` are by key, in order of arrival.
+
+    ``unkept`` are frames of which an agent said that the state folder doesn't take their end. If
+    that agent is killed, nobody can know more than that they are over: that is counted.
+    """
     verdict = Verdict()
     known = set()
     for launch in launches:
@@ -79,6 +84,7 @@ def check(
             accounts.get(launch.frame.key, Account()),
             completions.get(launch.frame.key, ()),
             verdict,
+            launch.frame.key in unkept,
         )
         of_frame.check(log_of)
     for key in (accounts.keys() | completions.keys()) - known:
@@ -88,7 +94,12 @@ def check(
 
 class _OneFrame:
     def __init__(
-        self, launch: Launch, account: Account, completions: Sequence[Completion], verdict: Verdict
+        self,
+        launch: Launch,
+        account: Account,
+        completions: Sequence[Completion],
+        verdict: Verdict,
+        unkept: bool,
     ) -> None:
         self._launch = launch
         self._frame = launch.frame
@@ -96,6 +107,7 @@ class _OneFrame:
         self._completions = completions
         self._taken = [each for each in completions if each.taken]
         self._verdict = verdict
+        self._unkept = unkept
 
     def check(self, log_of: Callable[[Frame], Log | None]) -> None:
         self._count(f"answered {self._launch.answer}")
@@ -127,7 +139,10 @@ class _OneFrame:
         self._count("completions that Cuebot took", len(self._taken))
         self._count("completions taken again", max(0, len(self._taken) - 1))
         different = {each.report for each in self._completions}
-        if len(different) > 1:
+        ends = {each.end for each in self._completions}
+        if len(different) > 1 and self._unkept and len(ends - {VANISHED}) <= 1:
+            self._count("completions made anew, as the state folder took none")
+        elif len(different) > 1:
             self._find("unequal completions", f"{len(different)} kinds: {self._differences()}")
 
     def _differences(self) -> str:
@@ -144,6 +159,8 @@ class _OneFrame:
     def _check_end(self, end: tuple[int, int]) -> None:
         if not self._account.starts:
             self._check_unstarted(end)
+        elif end == VANISHED and self._unkept:
+            self._count("ends that the state folder did not take (reported as vanished)")
         elif end not in self._right_ends():
             right = sorted(self._right_ends())
             self._find("wrong end", f"{self._frame.kind}: {end}, right would be one of {right}")
@@ -181,8 +198,13 @@ class _OneFrame:
             ran = "ran" if self._account.starts else "never ran"
             self._find("log footers", f"{log.footers}, {ran}, {self._frame.folder}")
         elif log.end != end:
-            self._find("footer is torn or differs", f"footer {log.end}, completion {end}")
+            self._check_footer(log, end)
         self._check_lines(log)
+
+    def _check_footer(self, log: Log, end: tuple[int, int]) -> None:
+        """It tells what Cuebot was told; of an end that was told in two ways, either."""
+        if not (self._unkept and log.end in {each.end for each in self._completions}):
+            self._find("footer is torn or differs", f"footer {log.end}, completion {end}")
 
     def _check_lines(self, log: Log) -> None:
         """Each line that the frame knows to have written is there, whole, in order and once."""

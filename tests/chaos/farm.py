@@ -15,7 +15,7 @@ from rqd.proto import rqd_pb2
 from tests.chaos.agents import Agents
 from tests.chaos.checker import OK, UNSURE, Launch
 from tests.chaos.cuebot import ChaosCuebot
-from tests.chaos.frames import Frame
+from tests.chaos.frames import Frame, pinned_probe
 from tests.chaos.storage import Storage
 
 #: As Cuebot has it, seconds.
@@ -80,6 +80,15 @@ class Farm:
         launches = [launch for launch in self.launches if launch.answer == OK]
         return [launch for launch in launches if not self._cuebot.has(launch.frame.key)]
 
+    def probe(self, number: int) -> list[Launch]:
+        """Launch so many frames that want a processor each, all at once."""
+        frames = [pinned_probe(f"p{index:05d}") for index in range(number)]
+        probes = [Launch(frame) for frame in frames]
+        self.launches += probes
+        for launch in probes:
+            self._launch(launch)
+        return probes
+
     # -- launching -------------------------------------------------------------------------------
 
     def _launch_on(self) -> None:
@@ -114,7 +123,7 @@ class Farm:
             stub.LaunchFrame(call, timeout=_DEADLINE)
             launch.answer = OK
         except grpc.RpcError as error:
-            launch.answer = error.code().name
+            launch.answer = _answer(error)
         except ValueError:  # the channel was closed under it
             launch.answer = "CANCELLED"
         with self._lock:
@@ -161,3 +170,9 @@ class Farm:
         refused = launch.answer not in UNSURE | {"", OK}
         if not self._cuebot.has(frame.key) and not refused:
             heapq.heappush(self._victims, (time.monotonic() + _AGAIN, next(self._order), launch))
+
+
+def _answer(error: grpc.RpcError) -> str:
+    """The status; where the agent itself says that it can't take the frame, that is a refusal."""
+    refused = "state folder" in (error.details() or "")
+    return f"{error.code().name}{' for its state folder' if refused else ''}"

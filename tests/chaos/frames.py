@@ -96,6 +96,11 @@ def invent(key: str, chance: Random) -> Frame:
     return frame._replace(kind=kind, pinned=chance.random() < 0.2, folder=folder)
 
 
+def pinned_probe(key: str) -> Frame:
+    """A frame that holds a processor for a while."""
+    return Frame(key, "probe", "say; sleep 2; over 0", (0, 0), pinned=True)
+
+
 def _short(key: str, chance: Random) -> Frame:
     return Frame(key, "", "say; " * chance.randint(0, 3) + "over 0", (0, 0))
 

@@ -20,9 +20,17 @@ def left(folder: Path, agents: Agents) -> list[str]:
     ]
 
 
+def torn(folder: Path) -> set[str]:
+    """Records that a kill tore in their first line: no answer was given, they are set aside."""
+    aside = (folder / "state" / "frames").glob("*.record.bad")
+    return {path.name for path in aside if b"\n" not in path.read_bytes()}
+
+
 def _files(folder: Path) -> Iterator[str]:
-    for name in os.listdir(folder / "state" / "frames"):
-        yield f"state/frames/{name}"
+    fine = {name.removesuffix(".record.bad") for name in torn(folder)}
+    for path in (folder / "state" / "frames").iterdir():
+        if path.name.removesuffix(".bad").rpartition(".")[0] not in fine:
+            yield f"state/frames/{path.name}"
     for name in os.listdir(folder / "temp"):
         yield f"temp/{name}"
     for chain in (folder / "state" / "berths").iterdir():

@@ -8,18 +8,22 @@ from dataclasses import dataclass
 RULE = b"=" * 59 + b"\n"
 END = RULE + b"Render Frame Completed\n"
 _STAMP = re.compile(rb"\[\d\d:\d\d:\d\d\] ")
+_PINNED = re.compile(rb"(?m)^pinnedCores +\d")
 _FOOTER_VALUE = re.compile(rb"(?m)^(exitStatus|exitSignal) +(-?\d+)$")
 
 
 @dataclass(frozen=True)
 class Log:
-    """``lines`` are those between header and footer, without time stamps and line ends.
+    """``pinned``: whether the header names processors.
+
+    ``lines`` are those between header and footer, without time stamps and line ends.
 
     ``torn`` tells of a last line without an end, ``footers`` how many there are, ``end`` what the
     only one says, if it is whole: (exit status, exit signal).
     """
 
     headers: int
+    pinned: bool
     lines: tuple[bytes, ...]
     torn: bool
     footers: int
@@ -36,12 +40,13 @@ def take_apart(text: bytes) -> Log:
     parts = text.split(RULE, 2)
     headers = text.count(b"RenderQ JobSpec")
     if len(parts) < 3:
-        return Log(headers, (), False, 0, None)
+        return Log(headers, False, (), False, 0, None)
     body, found, footer = parts[2].partition(END)
     lines = body.split(b"\n")
     last = lines.pop()
     return Log(
         headers,
+        _PINNED.search(parts[1]) is not None,
         tuple(_STAMP.sub(b"", line, count=1) for line in (*lines, *([last] if last else []))),
         bool(last),
         text.count(END),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tests.chaos.checker import Finding, Verdict
 from tests.chaos.cuebot import ChaosCuebot
 from tests.chaos.farm import Farm
 from tests.chaos.frames import Frame
-from tests.chaos.leftovers import left
+from tests.chaos.leftovers import left, torn
 from tests.chaos.options import Options
 from tests.chaos.report import Result, markdown, table
 from tests.chaos.schedule import Fault, Life, Schedule
@@ -81,7 +82,7 @@ class Run:
             self._farm.stop()
             self._calm.set()
             settled = self._settle()
-            remaining = self._wait_until_nothing_is_left()
+            remaining = [*self._wait_until_nothing_is_left(), *self._lost_pins()]
             return self._judge(took, settled, remaining)
         finally:
             self._farm.stop()
@@ -183,14 +184,29 @@ class Run:
             time.sleep(0.3)
         return remaining
 
+    def _lost_pins(self) -> list[str]:
+        """Whether as many frames as there are processors get one each."""
+        found = re.search(rb"processors cores=(\d+)", self._agents.log.read_bytes())
+        assert found is not None
+        probes = self._farm.probe(int(found[1]))
+        _until(lambda: all(self._cuebot.has(probe.frame.key) for probe in probes))
+        found_logs = [self._log_of(probe.frame) for probe in probes]
+        unpinned = [log for log in found_logs if log is None or not log.pinned]
+        return [f"pins: {len(unpinned)} of {len(probes)} processors"] if unpinned else []
+
     # -- verdict ---------------------------------------------------------------------------------
 
     def _judge(self, took: float, settled: bool, remaining: list[str]) -> Result:
         with open(self._ledger, encoding="ascii") as lines:
             accounts = ledger.read(lines)
         verdict = checker.check(
-            self._farm.launches, accounts, self._cuebot.completions(), self._log_of
+            self._farm.launches,
+            accounts,
+            self._cuebot.completions(),
+            self._log_of,
+            self._unkept(),
         )
+        verdict.counts["records torn by a kill, set aside"] = len(torn(self._folder))
         for what in remaining:
             verdict.add("left over", "", what)
         if not settled:
@@ -205,6 +221,11 @@ class Run:
         )
         self._keep(result)
         return result
+
+    def _unkept(self) -> set[str]:
+        """Frames whose end is in memory only, as agents have said."""
+        said = rb"completion is kept in memory only frame_id=frame-(\w+)"
+        return {key.decode() for key in re.findall(said, self._agents.log.read_bytes())}
 
     def _judge_agents(self, verdict: Verdict) -> None:
         verdict.findings += [Finding("agent", "", text) for text in self._agents.problems]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -48,10 +49,12 @@ class CheckerCase(SynchronousTestCase):
         launch: Launch | None = None,
         account: Account | None = None,
         text: bytes | None = None,
+        unkept: Sequence[str] = (),
     ) -> Verdict:
         launch = launch or Launch(frame(), OK)
         accounts = {KEY: ran() if account is None else account}
-        return check([launch], accounts, {KEY: completions}, lambda _: _log(text, log(1, 2, 3)))
+        log_of = partial(_log, text)
+        return check([launch], accounts, {KEY: completions}, lambda _: log_of(), unkept)
 
     def kinds(self, findings: Sequence[Finding]) -> list[str]:
         return sorted(finding.kind for finding in findings)
@@ -60,8 +63,9 @@ class CheckerCase(SynchronousTestCase):
         self.assertEqual(self.kinds(verdict.findings), sorted(kinds), verdict.findings)
 
 
-def _log(text: bytes | None, otherwise: bytes) -> Log | None:
-    chosen = otherwise if text is None else text
+def _log(text: bytes | None) -> Log | None:
+    """A right one where the test gives none; empty stands for none at all."""
+    chosen = log(1, 2, 3) if text is None else text
     return take_apart(chosen) if chosen else None
 
 
@@ -111,6 +115,16 @@ class RunTests(CheckerCase):
         """Completions that differ, also if Cuebot refused one of them."""
         self.finds(self.judge(told(), told(more="other")), "unequal completions")
         self.finds(self.judge(told(), told(more="other", taken=False)), "unequal completions")
+
+    def test_unkept(self) -> None:
+        """What no disk took may be told in other words, but never as another end."""
+        reports = told(), told(more="other")
+        verdict = self.judge(*reports, unkept=[KEY])
+        self.finds(verdict)
+        self.assertEqual(verdict.counts["completions made anew, as the state folder took none"], 1)
+        self.finds(self.judge(*reports, unkept=["f00002"]), "unequal completions")
+        self.finds(self.judge(told(), told(1, 19), unkept=[KEY]))
+        self.finds(self.judge(told(), told(3), unkept=[KEY]), "unequal completions")
 
 
 _REFUSED = "refused, and yet there"

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.blanks import Blanks
 from rqd.logging.checkpoint import Position, load
 from rqd.logging.copier import Copier, Outcome, Work
+from rqd.logging.interfaces import LogUnavailable
 from rqd.logging.logfile import LogFile
 from rqd.logging.stamps import prefix
 
@@ -75,6 +76,22 @@ class CopierTests(SynchronousTestCase):
 
     def descriptors(self) -> int:
         return len(os.listdir("/proc/self/fd"))
+
+    def test_no_checkpoint(self) -> None:
+        """A log that can't have a checkpoint is not begun: the error names what failed."""
+        path, checkpoint = f"{self.path}.new", "/proc/checkpoint"
+        copier = Copier(
+            LogFile(path, 0, None),
+            self.spool,
+            checkpoint,
+            Blanks("/proc"),
+            header=b"header\n",
+            late_errors=False,
+        )
+        outcome = copier.work(Position(0, 0, True), Work(0, (), keep_open=False))
+        assert isinstance(outcome.error, LogUnavailable)
+        self.assertIn(checkpoint, outcome.error.explanation)
+        self.assertFalse(os.path.exists(path))
 
     def test_pieces(self) -> None:
         """Text follows, job by job; the checkpoint says how far it is."""
