@@ -125,7 +125,7 @@ class AdoptedFrame(_Earlier):
         account = await self._account()
         ended = account.exit and self._unless_by_kernel(account.exit)
         self.phase = Phase.ENDING
-        self._site.reactor.callLater(0, self.end_what_is_left)
+        await self._prove_end()
         return await self._judge(account, ended)
 
     def _say_found(self) -> None:
@@ -210,6 +210,7 @@ class ReportedFrame(_Earlier):
     async def forget(self) -> None:
         """See ``Frame``."""
         await self._finished
+        await self._site.withholding.gone(self.key)
         self._site.clearing.add(self._files)
 
 

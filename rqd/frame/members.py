@@ -41,7 +41,7 @@ class IMembers(Interface):
         """Let go on what was stopped, the supervisor too: nothing that is stopped can end."""
 
     def kill() -> None:
-        """SIGKILL everything, now; what forks meanwhile is met by the next call."""
+        """SIGKILL everything, the supervisor too; what escapes is met by the next call."""
 
 
 def _send(pid: int, number: int) -> None:
@@ -133,5 +133,16 @@ class SessionMembers(_Signalled):
         return 0
 
     def kill(self) -> None:
-        for pid in self.pids():
-            _send(pid, signal.SIGKILL)
+        """By process group: the kernel does that at once, so that no fork runs away from it.
+
+        No process group has members in two sessions, and the leader's number is no other's as long
+        as its session has a member.
+        """
+        pids = self.pids()
+        groups = {self.supervisor} if pids else set()
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                groups.add(os.getpgid(pid))
+        for group in groups:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
