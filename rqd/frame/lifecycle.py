@@ -303,6 +303,10 @@ class Frame:
             self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report needs
             return
         await deferLater(self._site.reactor, 0, lambda: None)  # many may have ended in this turn
+        assert self.berth is not None and self.members is not None
+        if self.berth.group is None:  # there, a look may miss what forks all the time; KILL doesn't
+            self.members.kill()
+            self._swept = True
         if not await self._sweep():
             remark = texts.UNKILLABLE.format(self._site.withholding.processes(self.key))
             self._remarks += (remark,)
@@ -311,7 +315,7 @@ class Frame:
         """End what is left; what can't be killed keeps the berth, and cores that are still held."""
         assert self.berth is not None and self.members is not None
         berth = self.berth
-        self._swept = bool(self.members.pids())
+        self._swept = self._swept or bool(self.members.pids())
         dead = await self._ladder().sweep()
         if not dead:
             self._site.withholding.hold(self.key, self.spec.name, self.members)

@@ -15,6 +15,7 @@ from pathlib import Path
 from zope.interface import Attribute, Interface, implementer
 
 from rqd.system import cgroups
+from rqd.system.identity import identity
 from rqd.system.oomkills import read_oom_kills
 from rqd.system.sampler import Membership
 from rqd.system.sessions import session_members
@@ -122,8 +123,10 @@ class SessionMembers(_Signalled):
     def __init__(self, supervisor: int, proc_root: str = "/proc") -> None:
         super().__init__(supervisor)
         self._proc_root = proc_root
+        self._leader = identity(supervisor, proc_root)
 
     def pids(self) -> list[int]:
+        """What forks and ends all the time is seen in few of such looks."""
         return session_members(self.supervisor, self._proc_root)
 
     def membership(self) -> Membership:
@@ -133,16 +136,21 @@ class SessionMembers(_Signalled):
         return 0
 
     def kill(self) -> None:
-        """By process group: the kernel does that at once, so that no fork runs away from it.
+        """By process group: the kernel does that at once, so no fork runs away from it, seen or not.
 
         No process group has members in two sessions, and the leader's number is no other's as long
-        as its session has a member.
+        as it lives, or a member of its session does.
         """
         pids = self.pids()
-        groups = {self.supervisor} if pids else set()
+        groups = {self.supervisor} if pids or self._is_led() else set()
         for pid in pids:
             with suppress(ProcessLookupError):
                 groups.add(os.getpgid(pid))
         for group in groups:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
+
+    def _is_led(self) -> bool:
+        return self._leader is not None and (
+            identity(self.supervisor, self._proc_root) == self._leader
+        )

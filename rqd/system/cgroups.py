@@ -133,7 +133,7 @@ def kill(group: Path) -> None:
     try:  # without O_CREAT: to create anything here is not permitted, which would hide the reason
         switch = os.open(group / "cgroup.kill", os.O_WRONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        _kill_each(group)
+        kill_each(group)
         return
     try:
         os.write(switch, b"1")
@@ -141,7 +141,7 @@ def kill(group: Path) -> None:
         os.close(switch)
 
 
-def _kill_each(group: Path) -> None:
+def kill_each(group: Path) -> None:
     """One after the other, in a group that is frozen from now on (Linux 5.2), so that none forks.
 
     It is not thawed: nothing runs there any more, and SIGKILL ends what is frozen. What was being

@@ -118,8 +118,7 @@ class UnkillableTests(HangingCase):
         """So it is where one thread of many hangs, and the process looks dead without it."""
         await self.ends(
             agent,
-            "/usr/bin/python3 -c 'import signal, threading;"
-            " signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+            "trap '' TERM; /usr/bin/python3 -c 'import threading;"
             ' threading.Thread(target=lambda: open("{out}", "w", 1).write("x\\n")).start()\'',
         )
 
