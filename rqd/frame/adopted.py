@@ -39,6 +39,7 @@ class LeftSession(SessionMembers):
 
     def __init__(self, supervisor: int, mark: bytes, proc_root: str = "/proc") -> None:
         super().__init__(supervisor, proc_root)
+        self._leader = None  # whoever has its number now is another
         self._mark = mark
         self._root = proc_root
 

@@ -136,7 +136,7 @@ class SessionMembers(_Signalled):
         return 0
 
     def kill(self) -> None:
-        """By process group: the kernel does that at once, so no fork runs away from it, seen or not.
+        """By process group: the kernel does that at once, so nothing runs away by forking, unseen.
 
         No process group has members in two sessions, and the leader's number is no other's as long
         as it lives, or a member of its session does.

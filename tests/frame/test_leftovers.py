@@ -46,6 +46,14 @@ class SessionTests(SynchronousTestCase):
         self.proc.process(PID + 3, session=PID)
         self.assertEqual(self.session.pids(), [])
 
+    def test_number_used_again(self) -> None:
+        """Whoever leads a session of that number now is not killed, though it be there."""
+        with subprocess.Popen(["cat"], stdin=-1, start_new_session=True) as foreign:
+            LeftSession(foreign.pid, MARK).kill()
+            LeftSession(foreign.pid, b"").kill()
+            self.assertEqual(foreign.communicate(b"")[0], None)
+            self.assertEqual(foreign.returncode, 0)
+
     def test_no_mark(self) -> None:
         """After a reboot nothing is a frame's."""
         self.process(PID + 1, b"\0")
