@@ -51,6 +51,11 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
 def _command_line(pid: int) -> bytes:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as words:
@@ -141,14 +146,15 @@ class SessionMembers(_Signalled):
         No process group has members in two sessions, and the leader's number is no other's as long
         as it lives, or a member of its session does.
         """
+        if self._is_led():
+            _kill_group(self.supervisor)  # before the look, which takes a while in a fork bomb
         pids = self.pids()
-        groups = {self.supervisor} if pids or self._is_led() else set()
+        groups = {self.supervisor} if pids else set()
         for pid in pids:
             with suppress(ProcessLookupError):
                 groups.add(os.getpgid(pid))
         for group in groups:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
+            _kill_group(group)
 
     def _is_led(self) -> bool:
         return self._leader is not None and (
