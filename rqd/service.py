@@ -29,7 +29,7 @@ from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment, host_environment
 from rqd.frame.highwater import HighWater, load
-from rqd.frame.ladder import Grace
+from rqd.frame.ladder import UNKILLABLE, Grace
 from rqd.frame.lifecycle import Frame
 from rqd.frame.loki import LokiNotice
 from rqd.frame.members import IMembers
@@ -43,6 +43,7 @@ from rqd.frame.spawning import SessionSpawner, raise_descriptor_limit
 from rqd.frame.spec import FrameSpec, parse
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity, resolve
+from rqd.frame.withholding import Withholding
 from rqd.grpc_import import load_grpc
 from rqd.holding import Held, StateFolder
 from rqd.host.kept import KeptStanding
@@ -254,7 +255,7 @@ class Assembly:
         self._telling = Telling(
             clock=self._reactor,
             sample=self._host.sample,
-            condition=lambda: self._standing.condition,
+            condition=lambda: self._standing.condition._replace(withheld=self._withholding.reason),
             gpus=lambda: self._gpus.totals,
             counts=self._ledger.counts,
             frames=lambda: map(facts_of, self._roster.all()),
@@ -277,6 +278,9 @@ class Assembly:
             post=self._sending.outbox.post,
             condition=lambda: self._standing.condition,
             reactor=self._reactor,
+        )
+        self._withholding = Withholding(
+            self._ledger, reactor=self._reactor, changed=self._tell_cuebot
         )
         self._oom_kills = OomKills(oomkills.counters())
         self._protection = MemoryProtection(
@@ -311,6 +315,7 @@ class Assembly:
                 self._settings, self._name, lambda: self._gpus.totals.free
             ),
             ledger=self._ledger,
+            withholding=self._withholding,
             records=self._records,
             berths=self._berths,
             clearing=self._clearing,
@@ -480,7 +485,7 @@ class Assembly:
             self.log.warn("leaving with undelivered completions, they stay on disk")
 
     def _tell_cuebot(self) -> None:
-        """The host's standing has changed."""
+        """The host's standing, or what is withheld, has changed."""
         self._sending.changed()
 
     def _has_room(self) -> bool:
@@ -540,6 +545,7 @@ def terms(settings: Settings, umask: int, descriptors: int) -> Terms:
             timeout=runner.kill_monitor_timeout,
             interval=runner.kill_monitor_interval,
             force=runner.force_kill_after_timeout,
+            limit=min(UNKILLABLE, max(1.0, runner.kill_monitor_timeout)),
         ),
         scan_lines=runner.log_scan_last_lines,
         rules=tuple(

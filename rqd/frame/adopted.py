@@ -39,6 +39,7 @@ class LeftSession(SessionMembers):
 
     def __init__(self, supervisor: int, mark: bytes, proc_root: str = "/proc") -> None:
         super().__init__(supervisor, proc_root)
+        self._leader = None  # whoever has its number now is another
         self._mark = mark
         self._root = proc_root
 
@@ -125,7 +126,7 @@ class AdoptedFrame(_Earlier):
         account = await self._account()
         ended = account.exit and self._unless_by_kernel(account.exit)
         self.phase = Phase.ENDING
-        self._site.reactor.callLater(0, self.end_what_is_left)
+        await self._prove_end()
         return await self._judge(account, ended)
 
     def _say_found(self) -> None:
@@ -210,6 +211,7 @@ class ReportedFrame(_Earlier):
     async def forget(self) -> None:
         """See ``Frame``."""
         await self._finished
+        await self._site.withholding.gone(self.key)
         self._site.clearing.add(self._files)
 
 

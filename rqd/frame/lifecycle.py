@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from rqd.background import background
@@ -175,7 +176,8 @@ class Frame:
             self._withdraw(str(problem))
             raise
         finally:
-            self._site.ledger.release(self.key)
+            if not self._site.withholding.holds(self.key):
+                self._site.ledger.release(self.key)
             if not self.recorded.called:
                 self.recorded.callback(None)  # who launched it hears of its end
         return await self._finish(ended)
@@ -188,9 +190,13 @@ class Frame:
         return await self._follow(await self._start())
 
     async def forget(self) -> None:
-        """Remove what is on disk: Cuebot has the report, and the log, at last, has everything."""
+        """Remove what is on disk: Cuebot has the report, and the log, at last, has everything.
+
+        The record stays as long as a later agent has to withhold what the frame held.
+        """
         if self._log_whole is not None:
             await self._log_whole
+        await self._site.withholding.gone(self.key)
         self._site.clearing.add(self._files)
         if self.berth is not None:
             self._site.clearing.add(self.berth)
@@ -300,7 +306,7 @@ class Frame:
         self.output.follow()
         ended = self._unless_by_kernel(from_wait(await running))
         self.phase = Phase.ENDING
-        self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report waits for
+        await self._prove_end()
         return await self._judged(ended) if ended.failed else ended
 
     def _unless_by_kernel(self, ended: Exit) -> Exit:
@@ -324,10 +330,35 @@ class Frame:
             self._swept = True
             background(self._sweep(), self.log, "leftovers frame_id=" + self.spec.frame_id)
 
-    async def _sweep(self) -> None:
-        assert self.berth is not None
-        await self._ladder().sweep()
-        self._site.berths.discard(self.berth)
+    async def _prove_end(self) -> None:
+        """What was killed is over once it is proved to be dead. For others nobody waits."""
+        if self._kill is None:
+            self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report needs
+            return
+        await deferLater(self._site.reactor, 0, lambda: None)  # many may have ended in this turn
+        assert self.berth is not None and self.members is not None
+        if self.berth.group is None:  # there, a look may miss what forks all the time; KILL doesn't
+            self.members.kill()
+            self._swept = True
+        if not await self._sweep():
+            remark = texts.UNKILLABLE.format(self._site.withholding.processes(self.key))
+            self._remarks += (remark,)
+
+    async def _sweep(self) -> bool:
+        """End what is left; what can't be killed keeps the berth, and cores that are still held."""
+        assert self.berth is not None and self.members is not None
+        berth = self.berth
+        self._swept = self._swept or bool(self.members.pids())
+        dead = await self._ladder().sweep()
+        if not dead:
+            self._site.withholding.hold(self.key, self.spec.name, self.members)
+        if self._swept:
+            gone = self._site.withholding.gone(self.key)
+            gone.addCallback(lambda _: self._discard(berth))
+        return dead
+
+    def _discard(self, berth: Berth) -> None:
+        self._site.berths.discard(berth)
 
     def leave_berth(self) -> None:
         """Let others have the berth, if it is as good as new; if not, it goes with the frame."""
@@ -414,9 +445,11 @@ class Frame:
         )
 
     async def _climb(self) -> None:
+        assert self.berth is not None
         self._climbing = True
         try:
-            await self._ladder().climb()
+            if not await self._ladder().climb():
+                self.berth.supervisor.give_up()
         finally:
             self._climbing = False
 

@@ -17,8 +17,9 @@ from twisted.internet.interfaces import IReactorFDSet
 
 from rqd.background import background
 from rqd.frame import leftovers, recall
-from rqd.frame.adopted import AdoptedFrame, LeftSession, ReportedFrame, group_of
+from rqd.frame.adopted import AdoptedFrame, LeftSession, ReportedFrame, group_of, left_in
 from rqd.frame.berths import Berth
+from rqd.frame.members import IMembers
 from rqd.frame.recall import Recorded
 from rqd.frame.records import STATE
 from rqd.frame.roster import Roster
@@ -27,6 +28,7 @@ from rqd.frame.spec import FrameSpec
 from rqd.frame.survivor import Survivor
 from rqd.log import Logger
 from rqd.refusals import Refused
+from rqd.system import cgroups
 from rqd.system.cgroups import CgroupTree
 from rqd.system.identity import boot_id
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
@@ -192,21 +194,41 @@ class Recovery:
     ) -> None:
         """Chain files and groups of no frame go now, the rest soon; old files as they are found."""
         leftovers.remove_chains(self._site.berths.folder, berths)
-        groups = {each.recorded.where.group for each in reported}
+        in_order = sorted(reported, key=lambda each: each.recorded.started_at)
+        newest = {each.recorded.where.group: each for each in in_order}
+        groups = set(newest)
         if self._groups is not None:
             groups |= {str(group) for group in self._groups.groups()}
-        nobodys = [Path(group) for group in groups if group and Path(group).name not in berths]
-        there = [group for group in nobodys if (group / "cgroup.procs").exists()]
-        background(
-            leftovers.end_groups(there, reactor=self._site.reactor), self.log, "empty groups"
-        )
-        sessions = self._sessions(berths, reported)
-        background(
-            leftovers.end_sessions(sessions, reactor=self._site.reactor), self.log, "sessions"
-        )
+        for name in groups:
+            group = group_of(name)
+            if group is not None and group.name not in berths:
+                self._end_left(left_in(group), newest.get(name), group)
+        for session, each in self._sessions(berths, in_order):
+            self._end_left(session, each, None)
         keys = {each.recorded.key for each in known}
         records = self._site.records
         self._at_state(leftovers.remove_old, records.folder, records.scripts, keys)
+
+    def _end_left(self, members: IMembers, known: _Known | None, group: Path | None) -> None:
+        """End what is left of a frame, and remove its group.
+
+        If it was killed, and lives on, it holds its cores: it could not be killed before either.
+        """
+        name = group.name if group is not None else f"session {members.supervisor}"
+        key = known.recorded.key if known is not None else name
+        if known is not None and known.recorded.kill is not None and members.pids():
+            self._site.ledger.adopt(key, known.recorded.reservation)
+            self._site.withholding.hold(key, known.spec.name, members)
+        background(self._end(members, key, name, group), self.log, f"what is left in {name}")
+
+    async def _end(self, members: IMembers, key: str, name: str, group: Path | None) -> None:
+        withholding = self._site.withholding
+        dead = await leftovers.end(members, name, reactor=self._site.reactor)
+        if not dead and not withholding.holds(key):
+            withholding.hold(key, name, members)
+        await withholding.gone(key)
+        if group is not None:
+            cgroups.remove(group)
 
     def _at_state(self, function: Callable[..., object], *args: object) -> None:
         """Nobody waits for it."""
@@ -214,17 +236,28 @@ class Recovery:
             lambda failure: self.log.warn("old files stay reason={why}", why=failure.value)
         )
 
-    def _sessions(self, berths: Collection[str], reported: Sequence[_Known]) -> list[LeftSession]:
-        """Of frames that had no group, and whose berth is nobody's."""
-        marks = {
-            where.supervisor: os.fsencode(f"logfile={spec.log_dir}/{spec.name}.rqlog")
-            for (recorded, spec) in reported
-            if not (where := recorded.where).group
+    def _sessions(
+        self, berths: Collection[str], reported: Sequence[_Known]
+    ) -> list[tuple[LeftSession, _Known]]:
+        """Of frames that had no group, and whose berth is nobody's; the newest of a berth."""
+        frames = {
+            where.supervisor: each
+            for each in reported
+            if not (where := each.recorded.where).group
             and where.boot_id == self._boot_id
             and where.berth not in berths
         }
-        living = leftovers.living_sessions(marks.keys())
-        return [LeftSession(pid, mark) for pid, mark in marks.items() if pid in living]
+        living = leftovers.living_sessions(frames.keys())
+        return [
+            (LeftSession(pid, _mark(each.spec)), each)
+            for pid, each in frames.items()
+            if pid in living
+        ]
+
+
+def _mark(spec: FrameSpec) -> bytes:
+    """What the frame has in its environment, and no other."""
+    return os.fsencode(f"logfile={spec.log_dir}/{spec.name}.rqlog")
 
 
 def _last_sign(*paths: str) -> float:

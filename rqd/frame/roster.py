@@ -116,7 +116,13 @@ class Roster:
         background(frame.finish_log(), self.log, f"log frame_id={frame.spec.frame_id}")
 
     def conclude(self, frames: Sequence[AdoptedFrame], site: Site) -> None:
-        """Report frames that ended while no agent was there, in this order."""
+        """Report frames that ended while no agent was there, in this order.
+
+        Those that were killed, and of which something lives, hold their cores until it is dead.
+        """
+        for frame in frames:
+            if frame.dying and frame.members is not None and frame.members.pids():
+                self._ledger.adopt(frame.key, frame.reservation)
         lives = [Deferred.fromCoroutine(self._life(frame, site)) for frame in frames]
         background(self._post_in_order(frames, lives), self.log, "frames of an earlier agent")
 

@@ -55,17 +55,21 @@ def render_host(
         load=int32(sample.load),
         boot_time=int32(sample.boot_time),
         tags=map(text, sample.tags),
-        attributes=texts(sample.attributes) | _waiting_for(condition),
+        attributes=texts(sample.attributes) | _beside_the_state(condition),
         num_gpus=int32(gpus.count),
         free_gpu_mem=int64(gpus.free),
         total_gpu_mem=int64(gpus.total),
     )
 
 
-def _waiting_for(condition: HostCondition) -> dict[str, str]:
-    """The hardware state has a word for a reboot only."""
-    action = condition.waiting_for
-    return {} if action is None else {"whenIdle": action.value}
+def _beside_the_state(condition: HostCondition) -> dict[str, str]:
+    """What the hardware state has no word for, or (of what waits for idle) only for a reboot."""
+    told = {}
+    if condition.waiting_for is not None:
+        told["whenIdle"] = condition.waiting_for.value
+    if condition.withheld:
+        told["withheld"] = text(condition.withheld)
+    return told
 
 
 def core_detail(counts: CoreCounts) -> report_pb2.CoreDetail:

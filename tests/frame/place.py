@@ -20,6 +20,7 @@ from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity
+from rqd.frame.withholding import Withholding
 from rqd.system.cgroups import CgroupTree
 from rqd.system.condition import HostCondition
 from rqd.system.oomkills import OomKills
@@ -52,6 +53,8 @@ class Place:
         self.launched: Deferred[Frame] = Deferred()
         """The answer that the last launch of the roster's got."""
         self.condition = HostCondition()
+        self.told = 0
+        self.withholding = Withholding(self.ledger, reactor=self.reactor, changed=self.tell)
         self.roster = Roster(
             ledger=self.ledger,
             post=lambda *what: self.posted.append(what),
@@ -73,6 +76,7 @@ class Place:
             ),
             environment=HostEnvironment("render042", STANDARD_PATH, {}),
             ledger=self.ledger,
+            withholding=self.withholding,
             records=records,
             berths=self.berths(None),
             clearing=self.clearing,
@@ -84,6 +88,10 @@ class Place:
             time=lambda: NOW + self.reactor.seconds(),
         )
         case.addCleanup(self.close)
+
+    def tell(self) -> None:
+        """Cuebot would be told of a change now."""
+        self.told += 1
 
     def terms(self, **changes: Any) -> None:
         """Frames that come later run under other terms."""
