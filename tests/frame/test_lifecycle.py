@@ -341,12 +341,10 @@ class EndTests(LifeCase):
         self.place.log(self.frame).hang()
         self.place.process.end(0)
         self.place.reactor.advance(END_PATIENCE)
-        forgetting = Deferred.fromCoroutine(self.frame.forget())
         self.place.reactor.advance(60)
         self.assertIn(f"{self.frame.key}.spool", self.place.left())
         self.place.log(self.frame).release()
-        self.successResultOf(forgetting)
-        self.place.reactor.advance(1)
+        self.successResultOf(self.place.resting).remove()
         self.assertEqual(self.place.left(), [])
 
     def test_forgotten_without_start(self) -> None:
@@ -354,7 +352,7 @@ class EndTests(LifeCase):
         self.place.logs.refusal = "no"
         self.begin()
         self.report()
-        self.successResultOf(Deferred.fromCoroutine(self.frame.forget()))
+        self.successResultOf(self.place.resting).remove()
         self.place.reactor.advance(1)
         self.assertEqual(self.place.left(), [])
 
