@@ -36,7 +36,8 @@ class Roster:
     """All frames between their launch and their end, by frame id.
 
     ``post`` takes the completion of an ended frame, by key, and whether it is on disk (None for one
-    that is only there); ``settled`` is called back with the key once Cuebot has it. ``condition`` is that of the host, which may keep frames from it.
+    that is only there); ``settled`` is called back with the key once Cuebot has it. ``condition``
+    is that of the host, which may keep frames from it.
     """
 
     log = Logger()
