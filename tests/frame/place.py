@@ -53,6 +53,8 @@ class Place:
         self.resting: Deferred[Remains] = Deferred()
         """What is left of the frame that was over last."""
         self.posted: list[tuple[str, bytes]] = []
+        self.in_memory_only: list[str] = []
+        """The keys of those posted that are not on disk."""
         self.condition = HostCondition()
         self.roster = Roster(
             ledger=self.ledger,
@@ -95,6 +97,8 @@ class Place:
             assert isinstance(found, bytes), found
             report = found
         self.posted.append((key, report))
+        if not kept:
+            self.in_memory_only.append(key)
 
     def terms(self, **changes: Any) -> None:
         """Frames that come later run under other terms."""
