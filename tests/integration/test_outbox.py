@@ -36,9 +36,9 @@ def records(agent: Agent) -> dict[str, bytes]:
     """The reports that are on disk, by frame id."""
     found = {}
     for record in Path(agent.state, "frames").glob("*.record"):
-        line = record.read_bytes().splitlines()[-1]
-        if line.startswith(b'{"report"'):
-            report = base64.b64decode(json.loads(line)["report"])
+        _, found_one, line = record.read_bytes().rpartition(b'\n{"report"')
+        if found_one and line.endswith(b"\n"):
+            report = base64.b64decode(json.loads(b'{"report"' + line)["report"])
             found[report_pb2.FrameCompleteReport.FromString(report).frame.frame_id] = report
     return found
 
