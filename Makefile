@@ -131,6 +131,7 @@ fuzz: setup
 	@mkdir -p $(CACHE)
 	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-fuzz tests.integration.test_fuzz
 
+# At their full size, tests that are smaller in the suite.
 .PHONY: weekend
 weekend: export OPENRQD_WEEKEND_COMPLETIONS ?= 20000
 weekend: setup

@@ -34,7 +34,7 @@ from tests.report.fakes import unavailable
 
 COMPLETIONS = int(os.environ.get("OPENRQD_WEEKEND_COMPLETIONS", "600"))
 #: Seconds.
-WEEKEND = 60 * 3600.0
+WEEKEND, NIGHT = 60 * 3600.0, 12 * 3600.0
 LONGEST_PROBE = 5.0
 #: Bytes that each completion may cost that waits, besides those of the reports in memory; and what
 #: a test needs anyway.
@@ -105,8 +105,8 @@ class WeekendTests(SynchronousTestCase):
                 fake.clear()
             self.clock.pump([LONGEST_PROBE] * int(seconds / number / LONGEST_PROBE))
 
-    def go_by(self, number: int) -> int:
-        """A weekend in which so many frames end; return the bytes that this costs in memory."""
+    def goes_by(self, seconds: float, number: int) -> int:
+        """Time in which so many frames end; return the bytes that this costs in memory."""
         self.names: list[str] = []
         self.frames_end(3, 60.0)
         globalLogPublisher.addObserver(self.say)
@@ -114,7 +114,7 @@ class WeekendTests(SynchronousTestCase):
         gc.collect()
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
-        self.frames_end(number - 3, WEEKEND)
+        self.frames_end(number - 3, seconds)
         gc.collect()
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -131,7 +131,7 @@ class WeekendTests(SynchronousTestCase):
 
     def test_away(self) -> None:
         """Memory is bounded, nothing grows by trying; then all are taken, in order of ending."""
-        most = self.go_by(COMPLETIONS)
+        most = self.goes_by(WEEKEND, COMPLETIONS)
         self.assertLess(most, IN_MEMORY + COMPLETIONS * EACH + SLACK)
         records = [name for name in self.place.left() if name.endswith(".record")]
         self.assertEqual(len(records), COMPLETIONS)
@@ -152,7 +152,7 @@ class WeekendTests(SynchronousTestCase):
         """So it is with a Cuebot that answers with errors, but the one that finds out is first."""
         self.error = CuebotError("INTERNAL", "the database is away", "cuebot:8443")
         number = COMPLETIONS // 2
-        most = self.go_by(number)
+        most = self.goes_by(NIGHT, number)
         self.assertLess(most, IN_MEMORY + number * EACH + SLACK)
         self.is_back()
         self.assertEqual(sorted(self.taken), sorted(self.names))
