@@ -460,7 +460,7 @@ class Assembly:
     def _settled(self, key: str) -> None:
         self._roster.settled(key)
 
-    def _launch(self, spec: FrameSpec) -> Frame | Deferred[Frame]:
+    def _launch(self, spec: FrameSpec) -> Deferred[Frame]:
         self._loki_notice.heed(spec)
         if self._settings.runner.run_as_user:
             return Deferred.fromCoroutine(self._launch_as_user(spec))
@@ -477,7 +477,7 @@ class Assembly:
             identity = await found.addTimeout(NAMES_PATIENCE, self._reactor, names_are_slow)
         finally:
             self._roster.expect_no_more(spec.frame_id)
-        return self._roster.launch(spec, identity, self._site)
+        return await self._roster.launch(spec, identity, self._site)
 
     async def _deliver(self) -> None:
         """Before a departure: let Cuebot hear of it, and of every frame that has ended."""

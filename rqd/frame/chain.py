@@ -36,7 +36,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from shlex import quote
 from typing import NamedTuple
@@ -58,7 +58,7 @@ trap : {_SIGNALS}
 #: Descriptor of the pipe that ends are told on.
 ENDS = 4
 #: The braces make it one command: a shell that reads only a part of it does nothing.
-_ORDERS = """\
+_PREPARE = """\
 {{
 (
 set -e
@@ -67,7 +67,8 @@ ulimit -S -n {descriptors}
 umask {umask:04o}
 cd {folder}
 unset OLDPWD
-exec 3>>{output} </dev/null 4>&-
+exec </dev/null 4>&- 3>>"""
+_RUN = """
 {exports}
 {hand_over}
 )
@@ -128,9 +129,13 @@ def supervisor(group: str) -> list[str]:
 
 
 def orders(
-    around: Surroundings, script_path: str, output: str, environment: Mapping[str, str]
-) -> bytes:
-    """Return the text that makes a supervisor run a script; ``output`` is opened to append."""
+    around: Surroundings, script_path: str, environment: Mapping[str, str]
+) -> Callable[[str], bytes]:
+    """Return what makes the text by which a supervisor runs a script.
+
+    It wants the path that the output is appended to, which is known last: all else is done while
+    the disk works.
+    """
     given = environment
     command = [around.shell, script_path]
     if around.identity is not None or not _is_plain(environment):
@@ -140,16 +145,14 @@ def orders(
     if links := _links(around):
         hand_over = _LINKED
         command = [*links, program("sh"), "-c", _TAKE_OVER, "openrqd", *command]
-    text = _ORDERS.format(
+    begin = _PREPARE.format(
         offer=_OFFER,
         descriptors=around.descriptors,
         umask=around.umask,
         folder=quote(around.folder),
-        output=quote(output),
-        exports=_exports(given),
-        hand_over=hand_over.format(command=_quoted(command)),
     )
-    return text.encode(errors="surrogateescape")
+    end = _RUN.format(exports=_exports(given), hand_over=hand_over.format(command=_quoted(command)))
+    return lambda output: f"{begin}{quote(output)}{end}".encode(errors="surrogateescape")
 
 
 def _links(around: Surroundings) -> list[str]:

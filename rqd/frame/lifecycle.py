@@ -45,6 +45,7 @@ from rqd.frame.users import Identity
 from rqd.log import Logger
 from rqd.logging.interfaces import LogUnavailable
 from rqd.logging.rules import apply
+from rqd.refusals import Unavailable
 from rqd.system.oomkills import WINDOW
 from rqd.system.reservations import Reservation
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
@@ -64,6 +65,10 @@ class Phase(Enum):
 
 class CouldNotStart(Exception):
     """The frame never ran; the text explains it to people."""
+
+
+class NotTaken(Exception):
+    """The frame could not be put on disk, so its launch is refused and nobody hears of an end."""
 
 
 class NotWanted(Exception):
@@ -92,8 +97,9 @@ class Frame:
     """One launch of one frame.
 
     ``started_at`` is in seconds since the epoch. ``usage`` is what was last sampled, until the
-    first signal. ``explanation`` says why a frame could not be started. ``kept`` tells whether its
-    report is on disk.
+    first signal. ``explanation`` says why a frame could not be started. ``recorded`` fires once
+    the frame is on disk, from when on its end is reported whatever becomes of this agent; it fails
+    with Unavailable where that can't be. ``kept`` tells whether its report is on disk.
     """
 
     log = Logger()
@@ -115,6 +121,7 @@ class Frame:
         self.explanation = ""
         self.members: IMembers | None = None
         self.berth: Berth | None = None
+        self.recorded: Deferred[None] = Deferred()
         self._site = site
         self._identity = identity
         self._files = site.records.files(key)
@@ -149,7 +156,10 @@ class Frame:
     # -- the life ------------------------------------------------------------------------------
 
     async def live(self) -> bytes:
-        """Run the frame to its end and return its completion report, which is on disk by then."""
+        """Run the frame to its end and return its completion report, which is on disk by then.
+
+        Raises NotTaken.
+        """
         try:
             ended = await self._run()
         except CouldNotStart as problem:
@@ -162,12 +172,20 @@ class Frame:
             ended = Exit(COULD_NOT_START) if self._kill is None else self._by_agent(_ASKED_TO_END)
         except NotWanted:
             ended = self._by_agent(_ASKED_TO_END)
+        except NotTaken as problem:
+            self._withdraw(str(problem))
+            raise
         finally:
             self._site.ledger.release(self.key)
+            if not self.recorded.called:
+                self.recorded.callback(None)  # who launched it hears of its end
         return await self._finish(ended)
 
     async def _run(self) -> Exit:
-        """From the start to the exit as it is reported; raises CouldNotStart or NotWanted."""
+        """From the start to the exit as it is reported.
+
+        Raises CouldNotStart, NotTaken or NotWanted.
+        """
         return await self._follow(await self._start())
 
     async def come_to_rest(self) -> Remains:
@@ -178,28 +196,46 @@ class Frame:
         chain = "" if self.berth is None else self.berth.chain
         return Remains(self._site.records, self.key, self._files.script, chain)
 
+    async def _forget(self) -> None:
+        """There is nothing to tell."""
+        self._site.clearing.add(await self.come_to_rest())
+
     # -- start ---------------------------------------------------------------------------------
 
     async def _start(self) -> Deferred[int]:
         """Record and open the log, both at once, then start; fires with the end, a wait status.
 
-        Raises CouldNotStart or NotWanted.
+        Raises CouldNotStart, NotTaken or NotWanted.
         """
         recording = Deferred.fromCoroutine(self._record())
         environment = frame_environment(
             self.spec, self._site.environment, self.reservation, self.output.path
         )
         opening = Deferred.fromCoroutine(self._open_log(environment))
+        orders = chain.orders(self._surroundings(), self._files.script, environment)
         try:
             berth = await recording
         except (NoBerth, OSError) as problem:
-            await opening.addErrback(lambda _: None)  # the log tells it, too, if it can be had
             kept = "" if isinstance(problem, NoBerth) else "the state folder can't take the frame: "
-            raise CouldNotStart(f"{kept}{problem}") from problem
+            self.recorded.errback(Unavailable(f"{kept}{problem}"))
+            await opening.addErrback(lambda _: None)  # the log tells it, too, if it can be had
+            raise NotTaken(f"{kept}{problem}") from problem
+        self.recorded.callback(None)
         await opening
         if self._kill is not None:
             raise NotWanted
-        return self._order(berth, environment)
+        return self._order(berth, orders(self.output.target))
+
+    def _withdraw(self, why: str) -> None:
+        """Let the log say why the frame isn't run here, and leave nothing else."""
+        self.log.error(
+            "launch refused frame_id={frame_id} reason={why}", frame_id=self.spec.frame_id, why=why
+        )
+        self.explanation = why
+        self.phase = Phase.ENDED
+        end = FrameEnd(COULD_NOT_START, 0, *self._end(), why)
+        self._log_whole = self.output.close(texts.footer_of(self, end, (), ()))
+        background(self._forget(), self.log, f"forgetting frame_id={self.spec.frame_id}")
 
     async def _record(self) -> Berth:
         """Find a place and be on disk; raises NoBerth or OSError."""
@@ -234,12 +270,10 @@ class Frame:
         owner = (self._identity.uid, self._identity.gid) if self._identity else None
         return text, owner, partial(self.kill, _TOO_BIG)
 
-    def _order(self, berth: Berth, environment: dict[str, str]) -> Deferred[int]:
+    def _order(self, berth: Berth, orders: bytes) -> Deferred[int]:
         assert isinstance(berth.supervisor, Supervisor)
         self.members = berth.members()
-        return berth.supervisor.order(
-            chain.orders(self._surroundings(), self._files.script, self.output.target, environment)
-        )
+        return berth.supervisor.order(orders)
 
     def _surroundings(self) -> chain.Surroundings:
         terms = self._site.terms
@@ -419,10 +453,10 @@ class Frame:
             run_time=run_time,
             reason=self._kill.reason if self._kill else self.explanation,
         )
-        report = self._site.compose(self, end)
         beside = self._site.frames() if ended.failed else ()
         footer = texts.footer_of(self, end, self._remarks, beside)
-        self._log_whole = self.output.close(footer)
+        self._log_whole = self.output.close(footer)  # first, as it takes longest
+        report = self._site.compose(self, end)
         logged = within(self._log_whole, END_PATIENCE, reactor=self._site.reactor)
         logged.addErrback(self._log_hangs)
         await gatherResults([logged, self._keep(report, footer)])

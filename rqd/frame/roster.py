@@ -12,7 +12,7 @@ from rqd.background import background
 from rqd.frame.admission import refuse_by
 from rqd.frame.clearing import Clearing
 from rqd.frame.exits import COULD_NOT_START, NIMBY_LOCKED, FrameEnd
-from rqd.frame.lifecycle import Frame, Kill, Phase
+from rqd.frame.lifecycle import Frame, Kill, NotTaken, Phase
 from rqd.frame.members import IMembers
 from rqd.frame.records import new_key
 from rqd.frame.remains import AllButRecord, Remains
@@ -95,8 +95,11 @@ class Roster:
         if reason is not None:
             raise WrongState(f"frame {frame_id!r} was killed before it could start: {reason}")
 
-    def launch(self, spec: FrameSpec, identity: Identity | None, site: Site) -> Frame:
-        """Reserve what a frame needs and let it live; raises Refused, having changed nothing."""
+    def launch(self, spec: FrameSpec, identity: Identity | None, site: Site) -> Deferred[Frame]:
+        """Reserve what a frame needs and let it live; fires once it is on disk.
+
+        Raises Refused, or fails with it, and then nothing has changed.
+        """
         refuse_by(self._condition(), spec)
         self._refuse_known(spec.frame_id)
         key = new_key(spec.frame_id)
@@ -106,7 +109,7 @@ class Roster:
         frame = Frame(spec, key, reservation, identity, site)
         self._frames[spec.frame_id] = frame
         background(self._live(frame, site), self.log, f"frame_id={spec.frame_id}")
-        return frame
+        return frame.recorded.addCallback(lambda _: frame)
 
     def adopt(self, frame: AdoptedFrame, site: Site) -> None:
         """Go on with a frame that runs already; raises AlreadyRunning, having changed nothing."""
@@ -199,15 +202,21 @@ class Roster:
     # -- living --------------------------------------------------------------------------------
 
     async def _live(self, frame: Frame, site: Site) -> None:
-        report = await self._life(frame, site)
-        del self._frames[frame.spec.frame_id]
-        self._is_over(frame, report)
+        try:
+            report = await self._life(frame, site)
+        except NotTaken:
+            del self._frames[frame.spec.frame_id]
+        else:
+            del self._frames[frame.spec.frame_id]
+            self._is_over(frame, report)
         self._check_empty()
 
     async def _life(self, frame: Frame, site: Site) -> bytes:
-        """Let a frame live; return its report."""
+        """Let a frame live; return its report. Raises NotTaken."""
         try:
             return await frame.live()
+        except NotTaken:
+            raise
         except Exception:  # whatever went wrong, Cuebot must hear of an end
             self.log.failure("frame failed frame_id={frame_id}", frame_id=frame.spec.frame_id)
             frame.explanation = "internal error, see the agent's log"

@@ -25,7 +25,7 @@ from rqd.logging.watching import OutputSize
 
 NO_FOOTER = 0
 
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class DirectFile:
@@ -64,10 +64,8 @@ class DirectFile:
 
         ``output`` is what the frame wrote to, if that is still open.
         """
-        if output is not None:
-            os.close(output)
         try:
-            size = self._log.open()
+            size = self._log.open() if output is None else self._log.adopt(output)
             if self._position.length == NO_FOOTER:
                 self._position = self._position._replace(length=size)
                 self._note()

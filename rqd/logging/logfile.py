@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from rqd.logging.rotation import KEPT, create
 
-_AGAIN = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_AGAIN = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NOT_OURS = (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EISDIR)
 _PIECES = 512
 
@@ -34,7 +34,6 @@ class LogFile:
         self._steady = steady
         self._owner = owner
         self._descriptor = -1
-        self._name = path
 
     @property
     def is_open(self) -> bool:
@@ -51,6 +50,12 @@ class LogFile:
         self._descriptor, facts = self._find()
         self.inode = facts.st_ino if self._steady else 0
         return facts.st_size
+
+    def adopt(self, descriptor: int) -> int:
+        """Open it by a descriptor that somebody else has no use for any more; return its size."""
+        self.abandon()
+        self._descriptor = descriptor
+        return self.open()
 
     def create(self, header: bytes) -> None:
         """A new log with ``header``, closed again; an old one is rotated.
@@ -84,14 +89,8 @@ class LogFile:
         os.fdatasync(self._descriptor)
 
     def ends_line(self, size: int) -> bool:
-        """Whether what is there ends with a newline, or is nothing."""
-        if not size:
-            return True
-        descriptor = os.open(self._name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            return os.pread(descriptor, 1, size - 1) == b"\n"
-        finally:
-            os.close(descriptor)
+        """Whether what is there ends with a newline, or is nothing; for a log that is open."""
+        return not size or os.pread(self._descriptor, 1, size - 1) == b"\n"
 
     def close(self) -> None:
         """Close it; an error here is one of writing."""
@@ -117,11 +116,9 @@ class LogFile:
 
     def _find(self) -> tuple[int, os.stat_result]:
         for number in range(KEPT + 1):
-            self._name = f"{self.path}.{number}" if number else self.path
-            found = self._open_ours(self._name)
+            found = self._open_ours(f"{self.path}.{number}" if number else self.path)
             if found is not None:
                 return found
-        self._name = self.path
         if os.path.lexists(self.path):
             return self._open_theirs()
         descriptor = create(self.path, self._owner)

@@ -9,7 +9,7 @@ from contextlib import suppress
 KEPT = 15
 """How many old logs are kept: ``.1`` is the newest of them."""
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _ATTEMPTS = 5
 
 

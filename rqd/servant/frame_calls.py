@@ -23,15 +23,15 @@ class FrameCalls:
         self,
         roster: Roster,
         *,
-        launch: Callable[[FrameSpec], Frame | Deferred[Frame]],
+        launch: Callable[[FrameSpec], Deferred[Frame]],
         facts: Callable[[Frame], FrameFacts],
     ) -> None:
         self._roster = roster
         self._launch = launch
         self._facts = facts
 
-    def launch(self, request: rqd_pb2.RqdStaticLaunchFrameRequest) -> Frame | Deferred[Frame]:
-        """Validate, reserve, answer; the start comes after the answer."""
+    def launch(self, request: rqd_pb2.RqdStaticLaunchFrameRequest) -> Deferred[Frame]:
+        """Validate, reserve, record, answer; the start comes after the answer."""
         if not request.HasField("run_frame"):
             raise InvalidRequest("the request holds no run_frame")
         return self._launch(parse(request.run_frame))

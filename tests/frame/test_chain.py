@@ -39,7 +39,7 @@ def around(**changes: Any) -> Surroundings:
 
 def ordered(environment: dict[str, str] = PLAIN, **changes: Any) -> list[str]:
     """The orders as a shell splits them."""
-    text = orders(around(**changes), "/tmp/f.sh", "/state/f.spool", environment)
+    text = orders(around(**changes), "/tmp/f.sh", environment)("/state/f.spool")
     return shlex.split(os.fsdecode(text), comments=False)
 
 
@@ -78,7 +78,7 @@ class OrdersTests(SynchronousTestCase):
 
     def test_one_command(self) -> None:
         """All of it is one command, so that a part of it is none."""
-        text = orders(around(), "/tmp/f.sh", "/dev/null", PLAIN)
+        text = orders(around(), "/tmp/f.sh", PLAIN)("/dev/null")
         for length in range(0, len(text) - 3, 7):
             ended = subprocess.run(
                 ["/bin/sh", "-c", ". /proc/self/fd/0; exit 9"],
@@ -169,7 +169,7 @@ class RunTests(SynchronousTestCase):
         path, output = self.folder / "f.sh", self.folder / "out"
         path.write_text(script_text)
         output.unlink(missing_ok=True)
-        text = orders(around(**changes), str(path), str(output), environment)
+        text = orders(around(**changes), str(path), environment)(str(output))
         ended = subprocess.run(
             supervisor(""),
             input=text,
@@ -196,7 +196,7 @@ class RunTests(SynchronousTestCase):
         script_path, output = self.folder / "f.sh", self.folder / "out"
         script_path.write_text('echo "$X-$Y $(umask) $PWD"; exit 5\n')
         text = b"".join(
-            orders(around(**changes), str(script_path), str(output), environment)
+            orders(around(**changes), str(script_path), environment)(str(output))
             for changes, environment in (
                 ({"umask": 0o077}, {"X": "1"}),
                 ({"folder": "/usr", "umask": 0o022}, {"Y": "2"}),
@@ -212,7 +212,7 @@ class RunTests(SynchronousTestCase):
         """Ends are told on a pipe, which nothing of the frame has; who doesn't listen is fine."""
         path = self.folder / "f.sh"
         path.write_text("ls -l /proc/self/fd; exit 6\n")
-        text = orders(around(), str(path), str(self.folder / "out"), {})
+        text = orders(around(), str(path), {})(str(self.folder / "out"))
         hearing, telling = os.pipe()
         handed_on = f'exec "$@" {ENDS}>&{telling} {telling}>&-'
         command = ["/bin/bash", "-c", handed_on, "bash", *supervisor("")]

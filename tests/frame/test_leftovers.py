@@ -73,10 +73,11 @@ class EndTests(SynchronousTestCase):
 
     def test_sessions(self) -> None:
         """So it is for a session of ours."""
-        command = ["sh", "-c", "sleep 300 & echo $!; exec >&-; wait"]
+        waiting = "(echo up; read line <&3)"  # no exec, in the middle of which none has a name
+        command = ["sh", "-c", f"exec 3<&0; {waiting} & exec >&-; wait"]
         environment = {"PATH": "/bin:/usr/bin", "logfile": "/logs/job.0001.rqlog"}
         with subprocess.Popen(
-            command, stdout=-1, env=environment, start_new_session=True
+            command, stdin=-1, stdout=-1, env=environment, start_new_session=True
         ) as leader:
             assert leader.stdout is not None
             leader.stdout.readline()

@@ -12,12 +12,13 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.chain import program
+from rqd.frame.clearing import PAUSE
 from rqd.frame.ladder import Grace
-from rqd.frame.lifecycle import END_PATIENCE, Frame, Kill, Phase
+from rqd.frame.lifecycle import END_PATIENCE, Frame, Kill, NotTaken, Phase
 from rqd.frame.output import OPEN_PATIENCE
 from rqd.frame.users import Identity
 from rqd.logging.rules import ExitStatusRule
-from rqd.refusals import Refused
+from rqd.refusals import Refused, Unavailable
 from rqd.system.usage import FrameUsage
 from tests.frame.fakes import FakeMembers, HangingLogs
 from tests.frame.place import NOW, Place
@@ -144,6 +145,24 @@ class RecordTests(LifeCase):
         path = self.place.state / "frames" / f"{self.frame.key}.record"
         return path.read_text().splitlines()
 
+    def test_recorded(self) -> None:
+        """A launch is answered once the frame is on disk, not before."""
+        self.place.workers.hold("state")
+        self.begin()
+        self.assertNoResult(self.frame.recorded)
+        self.place.workers.release("state")
+        self.place.turn()
+        self.successResultOf(self.frame.recorded)
+        self.assertEqual(len(self.record()), 1)
+
+    def test_abandoned(self) -> None:
+        """Who finds at the answer that nobody waits for it ends the frame before it starts."""
+        frame = self.place.frame()
+        frame.recorded.addCallback(lambda _: frame.kill(WANTED))
+        self.begin(frame)
+        self.assertEqual(self.report(), b"1/15 Job killed by artist")
+        self.assertEqual(self.place.started(), 0)
+
     def test_where(self) -> None:
         """The record names the supervisor that the frame runs under."""
         self.begin()
@@ -190,13 +209,6 @@ class NotStartedTests(LifeCase):
         self.assertIn(why, report)
         self.assertIn(why, self.frame.explanation)
 
-    def test_state_folder(self) -> None:
-        """A state folder that can't take the record."""
-        (self.place.state / "frames").rmdir()
-        self.begin()
-        self.failed("the state folder can't take the frame")
-        self.assertEqual(self.place.started(), 0)
-
     def test_log_refused(self) -> None:
         """A log that can't be opened, in the words of the log."""
         self.place.logs.refusal = "folder belongs to uid 7"
@@ -213,21 +225,6 @@ class NotStartedTests(LifeCase):
         self.place.turn()
         self.failed("does not answer")
 
-    def test_process_refused(self) -> None:
-        """A process that the kernel refuses; the log's footer says so too."""
-        self.place.reactor.refusal = OSError(11, "Resource temporarily unavailable")
-        self.begin()
-        self.failed("the process can't be started: [Errno 11] Resource temporarily unavailable")
-        self.assertIn("Resource temporarily unavailable", self.footer)
-
-    def test_process_refused_in_group(self) -> None:
-        """No control group is left of it."""
-        tree = self.place.groups()
-        self.place.reactor.refusal = OSError(11, "no")
-        self.begin()
-        self.failed("the process can't be started")
-        self.assertEqual(list(tree.iterdir()), [])
-
     def test_link_refused(self) -> None:
         """A link of the chain that was refused, in the link's words."""
         self.begin()
@@ -243,12 +240,51 @@ class NotStartedTests(LifeCase):
         self.place.turn()
         self.failed("the command's shell never took over")
 
+
+class NotTakenTests(LifeCase):
+    """A frame that the agent could not answer for: its launch is refused, and there is no end."""
+
+    def refused(self) -> str:
+        """Why, as the caller is told."""
+        self.begin()
+        self.failureResultOf(self.life, NotTaken)
+        return self.failureResultOf(self.frame.recorded, Unavailable).getErrorMessage()
+
+    def test_state_folder(self) -> None:
+        """A state folder that can't take the record; the frame's log says so, too."""
+        (self.place.state / "frames").rmdir()
+        self.assertIn("the state folder can't take the frame", self.refused())
+        self.assertEqual(self.place.started(), 0)
+        self.assertIn("the state folder can't take the frame", self.footer)
+
+    def test_nothing_left(self) -> None:
+        """Nothing is reserved for it, and nothing on disk but its log."""
+        (self.place.state / "frames").rmdir()
+        self.refused()
+        self.assertEqual(self.place.ledger.counts().booked, 0)
+        self.place.reactor.advance(PAUSE)
+        for process in self.place.reactor.spawned:
+            process.close()
+        self.assertEqual([name for name in self.place.left() if not name.endswith(".chain")], [])
+
+    def test_process_refused(self) -> None:
+        """A process that the kernel refuses."""
+        self.place.reactor.refusal = OSError(11, "Resource temporarily unavailable")
+        why = "the process can't be started: [Errno 11] Resource temporarily unavailable"
+        self.assertEqual(self.refused(), why)
+
+    def test_process_refused_in_group(self) -> None:
+        """No control group is left of it."""
+        tree = self.place.groups()
+        self.place.reactor.refusal = OSError(11, "no")
+        self.refused()
+        self.assertEqual(list(tree.iterdir()), [])
+
     def test_nothing_held(self) -> None:
-        """No descriptor is left of a start that failed."""
+        """No descriptor is left of it."""
         self.place.reactor.refusal = OSError(11, "no")
         before = len(os.listdir("/proc/self/fd"))
-        self.begin()
-        self.report()
+        self.refused()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
 

@@ -6,6 +6,7 @@ import gc
 import weakref
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.exits import FrameEnd
@@ -53,6 +54,25 @@ class RosterCase(SynchronousTestCase):
 
 class LaunchTests(RosterCase):
     """Who may run here."""
+
+    def test_answer(self) -> None:
+        """A launch is answered once its frame is on disk."""
+        self.place.workers.hold("state")
+        frame = self.launch()
+        self.assertNoResult(self.place.launched)
+        self.place.workers.release("state")
+        self.assertIs(self.successResultOf(self.place.launched), frame)
+
+    def test_not_taken(self) -> None:
+        """One that can't be put on disk is refused and forgotten, and nobody hears of an end."""
+        self.place.workers.hold("state")
+        self.launch()
+        (self.place.state / "frames").rmdir()
+        self.place.workers.release("state")
+        self.place.turn()
+        self.failureResultOf(self.place.launched, Unavailable)
+        self.assertEqual((self.roster.all(), self.reports), ([], []))
+        self.successResultOf(self.roster.when_empty())
 
     def test_launch(self) -> None:
         """A frame is known from its launch on, before anything of it has happened."""
@@ -185,6 +205,7 @@ class EndTests(RosterCase):
         self.end()
         self.place.reactor.spawned.clear()
         self.place.logs.logs.clear()
+        self.place.launched = Deferred()
         gc.collect()
         self.assertIsNone(frame())
 
