@@ -35,7 +35,8 @@ from rqd.frame.loki import LokiNotice
 from rqd.frame.members import IMembers
 from rqd.frame.patience import TooLate, within
 from rqd.frame.protection import MemoryProtection
-from rqd.frame.records import Records
+from rqd.frame.recall import reports
+from rqd.frame.records import STATE, Records
 from rqd.frame.recovery import Recovery
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
@@ -259,11 +260,13 @@ class Assembly:
             gpus=lambda: self._gpus.totals,
             counts=self._ledger.counts,
             frames=lambda: map(facts_of, self._roster.all()),
+            completions=lambda: self._sending.outbox.late,
         )
         self._sending = Sending(
             self._settings,
             reactor=self._reactor,
             telling=self._telling,
+            fetch=self._fetch,
             settled=self._settled,
         )
 
@@ -277,6 +280,7 @@ class Assembly:
             ledger=self._ledger,
             post=self._sending.outbox.post,
             condition=lambda: self._standing.condition,
+            clearing=self._clearing,
             reactor=self._reactor,
         )
         self._withholding = Withholding(
@@ -452,6 +456,11 @@ class Assembly:
         self._oom_kills.look()
         self._protection.look()
         self._high_water.look()
+
+    def _fetch(self, keys: Sequence[str]) -> Deferred[Sequence[bytes | Exception]]:
+        """Read completions back from their records."""
+        paths = [self._records.files(key).record for key in keys]
+        return self._workers.run_for(STATE, reports, paths)
 
     def _settled(self, key: str) -> None:
         self._roster.settled(key)

@@ -10,8 +10,6 @@ import os
 import signal
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
-
 from rqd.background import background
 from rqd.frame.berths import Berth
 from rqd.frame.environment import frame_environment
@@ -177,42 +175,21 @@ class AdoptedFrame(_Earlier):
 
 
 class ReportedFrame(_Earlier):
-    """A frame that is over and has its report on disk; no process of it is looked at.
+    """A frame that is over and has its report on disk, but whose log may lack its end.
 
-    Its log may lack its end: then that is added.
+    No process of it is looked at.
     """
 
     def __init__(self, recorded: Recorded, spec: FrameSpec, site: Site) -> None:
         super().__init__(recorded, spec, site)
         self.phase = Phase.ENDED
-        self.recorded_end = recorded
-        self._finished: Deferred[None] = Deferred()
-
-    @property
-    def report(self) -> bytes:
-        """As it was sent before."""
-        return self.recorded_end.report or b""
+        self._footer = recorded.footer
 
     async def finish_log(self) -> None:
-        """Bring the log to its end, unless that was done; what the log needed goes then."""
-        try:
-            if self._is_unfinished():
-                await self._resume_log()
-                await self.output.close(self.recorded_end.footer)
-                await self._at_state(self._files.remove_all_but_record)
-        finally:
-            self._finished.callback(None)
-
-    def _is_unfinished(self) -> bool:
-        """Who forgets a frame begins with its spool; a log without that has a checkpoint."""
-        files = self._files
-        return os.path.exists(files.spool if self.recorded_end.spooled else files.checkpoint)
-
-    async def forget(self) -> None:
-        """See ``Frame``."""
-        await self._finished
-        await self._site.withholding.gone(self.key)
-        self._site.clearing.add(self._files)
+        """Bring the log to its end; what it needed goes then."""
+        await self._resume_log()
+        await self.output.close(self._footer)
+        await self._at_state(self._files.remove_all_but_record)
 
 
 def group_of(path: str) -> Path | None:

@@ -115,10 +115,18 @@ def boot_report(
 
 
 def host_report(
-    host: report_pb2.RenderHost, frames: Iterable[FrameFacts], core_info: report_pb2.CoreDetail
+    host: report_pb2.RenderHost,
+    frames: Iterable[FrameFacts],
+    core_info: report_pb2.CoreDetail,
+    completions: int = 0,
 ) -> report_pb2.HostReport:
-    """Frames are told in place: a report of many is made between two events of the reactor."""
+    """Frames are told in place: a report of many is made between two events of the reactor.
+
+    ``completions`` is how many wait for Cuebot.
+    """
     report = report_pb2.HostReport(host=host, core_info=core_info)
+    if completions:
+        report.host.attributes["completionsWaiting"] = str(completions)
     for frame in frames:
         _tell_frame(report.frames.add(), frame)
     _leave_out_processes(report.ByteSize(), report.frames)

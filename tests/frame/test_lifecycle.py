@@ -377,12 +377,10 @@ class EndTests(LifeCase):
         self.place.log(self.frame).hang()
         self.place.process.end(0)
         self.place.reactor.advance(END_PATIENCE)
-        forgetting = Deferred.fromCoroutine(self.frame.forget())
         self.place.reactor.advance(60)
         self.assertIn(f"{self.frame.key}.spool", self.place.left())
         self.place.log(self.frame).release()
-        self.successResultOf(forgetting)
-        self.place.reactor.advance(1)
+        self.successResultOf(self.place.resting).remove()
         self.assertEqual(self.place.left(), [])
 
     def test_forgotten_without_start(self) -> None:
@@ -390,7 +388,7 @@ class EndTests(LifeCase):
         self.place.logs.refusal = "no"
         self.begin()
         self.report()
-        self.successResultOf(Deferred.fromCoroutine(self.frame.forget()))
+        self.successResultOf(self.place.resting).remove()
         self.place.reactor.advance(1)
         self.assertEqual(self.place.left(), [])
 
@@ -562,13 +560,13 @@ class KillTests(LifeCase):
     def test_unkillable_dies(self) -> None:
         """When it has died at last all comes back, and only then the record goes."""
         self.kill_in_vain()
-        forgetting = Deferred.fromCoroutine(self.frame.forget())
-        self.assertNoResult(forgetting)
+        resting = Deferred.fromCoroutine(self.frame.come_to_rest())
+        self.assertNoResult(resting)
         self.members.alive = []
         self.place.reactor.pump([1.0] * 2)
         self.assertEqual(self.place.ledger.counts().booked, 0)
         self.assertEqual((self.place.withholding.reason, self.place.told), ("", 2))
-        self.successResultOf(forgetting)
+        self.successResultOf(resting).remove()
         self.place.reactor.advance(1)
         self.assertEqual(self.place.left(), [])
         self.assertFalse(self.place.process.waits)
