@@ -32,6 +32,14 @@ def give_back(descriptor: int, begin: int, copied: int) -> int:
     return end
 
 
+def size(path: str) -> int:
+    """Bytes that were written, those that were given back included; 0 if it is gone."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
 def first_data(path: str) -> int:
     """The offset of the first byte that was not given back."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

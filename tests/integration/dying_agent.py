@@ -68,7 +68,7 @@ def run(folder: str, death: list[Any] | None, **order: Any) -> int:
         nonlocal status
         status = 0 if result is None else 1
         if result is not None:
-            print(result, file=sys.stderr)
+            sys.stderr.write(f"{result}\n")
         reactor.stop()
 
     reactor.callWhenRunning(
@@ -88,7 +88,8 @@ def main() -> None:
                 traceback.print_exc()
             os._exit(1)
         _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -121,8 +121,8 @@ class Case:
             return f"{self.deaths}: {problem}"
         if found == printed:
             return None
-        at = next((i for i, (a, b) in enumerate(zip(found, printed)) if a != b), -1)
+        at = len(os.path.commonprefix([found, printed]))
         return (
             f"{self.deaths}: {len(found)} bytes of {len(printed)}, headers {log.count(HEADER)}, "
-            f"footers {log.count(FOOTER)}, other from {at} on: {found[at:at + 30]!r}"
+            f"footers {log.count(FOOTER)}, other from {at} on: {found[at:][:30]!r}"
         )

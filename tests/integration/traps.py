@@ -15,12 +15,10 @@ from typing import Any, NamedTuple
 from rqd.logging import spool
 
 CALLS = ("open", "close", "pread", "write", "writev", "pwrite", "ftruncate", "fdatasync", "rename")
-#: What the kernel may break off between two bytes; 25 bytes of a local file it does not.
-LONG = ("write", "writev")
 
 
 class Death(NamedTuple):
-    """After how many steps to die; ``half``: amid the step, if it is a long write."""
+    """After how many steps to die; ``half``: amid the step, if that can be broken off."""
 
     step: int
     half: bool = False
@@ -49,8 +47,8 @@ class Trap:
             if kind is None:
                 return real(what, *args, **options)
             with self._lock:
-                if self._is_due(half=True) and name in LONG:
-                    text = b"".join(args[0]) if name == "writev" else bytes(args[0])
+                if self._is_due(half=True) and _is_breakable(name, what):
+                    text = b"".join(args[0]) if name == "writev" else args[0]
                     self._write(what, text[: len(text) // 2])
                     self._die(f"half {name} {kind}")
             result = real(what, *args, **options)
@@ -85,3 +83,11 @@ class Trap:
     def _die(self, line: str) -> None:
         self._note("died: " + line)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _is_breakable(name: str, file: Any) -> bool:
+    """Any write but one over what is there: the kernel doesn't break off 17 bytes of a local file.
+
+    That of a new file may be found empty or in part, if it is not whole.
+    """
+    return name in ("write", "writev") or (name == "pwrite" and not os.fstat(file).st_size)
