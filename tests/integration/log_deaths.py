@@ -71,7 +71,6 @@ class Case:
             Path(file).write_bytes(piece)
         self._begun = self._written = False
         self.deaths: list[str] = []
-        self.steps: set[str] = set()
 
     def live(self, death: Death | None = None, *, ends: bool = True) -> bool:
         """Let an agent follow the frame to its end; whether it outlived that."""
@@ -85,9 +84,8 @@ class Case:
             death=death,
         )
         steps = read(self.folder + "/trace").decode().splitlines()
-        self.steps.update(steps)
         if not lived:
-            self.deaths.append(steps[-1])
+            self.deaths.append(steps[-1].removeprefix("died: "))
         if self._kind == "direct" and lived and not self._begun:
             with open(self.path, "ab") as log:
                 log.writelines(self._pieces)

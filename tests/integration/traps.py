@@ -29,7 +29,7 @@ class Trap:
 
     def __init__(self, folder: str, death: Death | None) -> None:
         self._folder = folder + "/"
-        self._death = death
+        self._death = death or Death(0)
         self._count = 0
         self._lock = Lock()
         self._write = os.write
@@ -47,13 +47,13 @@ class Trap:
             if kind is None:
                 return real(what, *args, **options)
             with self._lock:
-                if self._is_due(half=True) and _is_breakable(name, what):
+                if self._is_due() and self._death.half and _is_breakable(name, what):
                     text = b"".join(args[0]) if name == "writev" else args[0]
                     self._write(what, text[: len(text) // 2])
                     self._die(f"half {name} {kind}")
             result = real(what, *args, **options)
             with self._lock:
-                if self._is_due(half=False):
+                if self._is_due():
                     self._die(f"{name} {kind}")
                 self._count += 1
                 self._note(f"{name} {kind}")
@@ -61,8 +61,8 @@ class Trap:
 
         return call
 
-    def _is_due(self, *, half: bool) -> bool:
-        return self._death == Death(self._count + 1, half)
+    def _is_due(self) -> bool:
+        return self._count + 1 == self._death.step
 
     def _kind(self, what: int | str) -> str | None:
         """Whose file that is: log, spool, checkpoint; ``None`` if it is none of them."""
