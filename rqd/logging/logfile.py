@@ -16,6 +16,7 @@ from contextlib import suppress
 from rqd.logging.rotation import KEPT, create
 
 _AGAIN = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NOT_OURS = (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EISDIR)
 _PIECES = 512
 
@@ -99,7 +100,7 @@ class LogFile:
         """Whether what is there ends with a newline, or is nothing."""
         if not size:
             return True
-        descriptor = os.open(self._name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(self._name, _READ)
         try:
             return os.pread(descriptor, 1, size - 1) == b"\n"
         finally:
