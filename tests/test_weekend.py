@@ -37,8 +37,8 @@ COMPLETIONS = int(os.environ.get("OPENRQD_WEEKEND_COMPLETIONS", "600"))
 WEEKEND, NIGHT = 60 * 3600.0, 12 * 3600.0
 LONGEST_PROBE = 5.0
 #: Bytes that each completion may cost that waits, besides those of the reports in memory; and what
-#: a test needs anyway.
-EACH, SLACK = 500, 2 << 20
+#: a test needs anyway: a worker of trial's keeps all that is logged until the reactor turns.
+EACH, SLACK = 500, 4 << 20
 ENVIRONMENT = {f"VARIABLE_{number}": "/some/where/" * 5 for number in range(30)}
 USAGE = usage(*[process_sample(cmdline="/usr/bin/renderer --threads 2 scene " * 5)] * 40)
 HOST = messages.render_host(host_sample(), HostCondition())
