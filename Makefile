@@ -7,6 +7,7 @@
 #   make random  two minutes of a random farm against a real agent, judged by a model
 #   make fuzz    100,000 requests of any bytes to a real agent
 #   make chaos   10,000 frames under an agent that is killed 200 times; into .cache/chaos
+#   make weekend 20,000 completions that wait for Cuebot, by a fake clock and with a real agent
 #   make demo    a little production through dummy-cuebot and openrqd
 #   make bench   openrqd and the classic agent side by side, into docs/benchmarks.md
 #   make clean   forget all of it
@@ -136,6 +137,14 @@ fuzz: setup
 .PHONY: chaos
 chaos: setup
 	@nice -n 19 $(VENV)/bin/python -m tests.chaos
+
+# At their full size, tests that are smaller in the suite.
+.PHONY: weekend
+weekend: export OPENRQD_WEEKEND_COMPLETIONS ?= 20000
+weekend: setup
+	@mkdir -p $(CACHE)
+	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-weekend \
+		tests.test_weekend tests.integration.test_outbox
 
 # ------------------------------------------------------------------------------------------------
 # Showing

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from rqd.background import background
@@ -37,6 +38,7 @@ from rqd.frame.members import IMembers
 from rqd.frame.output import Output
 from rqd.frame.patience import TooLate, within
 from rqd.frame.records import STATE, KillNote
+from rqd.frame.remains import Remains
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
 from rqd.frame.supervisor import Supervisor
@@ -98,7 +100,7 @@ class Frame:
     ``started_at`` is in seconds since the epoch. ``usage`` is what was last sampled, until the
     first signal. ``explanation`` says why a frame could not be started. ``recorded`` fires once
     the frame is on disk, from when on its end is reported whatever becomes of this agent; it fails
-    with Unavailable where that can't be.
+    with Unavailable where that can't be. ``kept`` tells whether its report is on disk.
     """
 
     log = Logger()
@@ -128,7 +130,7 @@ class Frame:
         self._born = site.reactor.seconds()
         self._kill: Kill | None = None
         self._climbing = self._swept = False
-        self._kept = False
+        self.kept = False
         self._remarks: tuple[str, ...] = ()
         self._log_whole: Deferred[None] | None = None
 
@@ -175,7 +177,8 @@ class Frame:
             self._withdraw(str(problem))
             raise
         finally:
-            self._site.ledger.release(self.key)
+            if not self._site.withholding.holds(self.key):
+                self._site.ledger.release(self.key)
             if not self.recorded.called:
                 self.recorded.callback(None)  # who launched it hears of its end
         return await self._finish(ended)
@@ -187,13 +190,21 @@ class Frame:
         """
         return await self._follow(await self._start())
 
-    async def forget(self) -> None:
-        """Remove what is on disk: Cuebot has the report, and the log, at last, has everything."""
+    async def come_to_rest(self) -> Remains:
+        """What is left to do once the report is on its way, until the log, at last, is whole.
+
+        And until nobody has to withhold any more what the frame held.
+        """
+        self._leave_berth()
         if self._log_whole is not None:
             await self._log_whole
-        self._site.clearing.add(self._files)
-        if self.berth is not None:
-            self._site.clearing.add(self.berth)
+        await self._site.withholding.gone(self.key)
+        chain = "" if self.berth is None else self.berth.chain
+        return Remains(self._site.records, self.key, self._files.script, chain)
+
+    async def _forget(self) -> None:
+        """There is nothing to tell."""
+        self._site.clearing.add(await self.come_to_rest())
 
     # -- start ---------------------------------------------------------------------------------
 
@@ -230,9 +241,7 @@ class Frame:
         self.phase = Phase.ENDED
         end = FrameEnd(COULD_NOT_START, 0, *self._end(), why)
         self._log_whole = self.output.close(texts.footer_of(self, end, (), ()))
-        background(self.forget(), self.log, f"forgetting frame_id={self.spec.frame_id}")
-        if self.berth is not None:
-            self._site.berths.discard(self.berth)
+        background(self._forget(), self.log, f"forgetting frame_id={self.spec.frame_id}")
 
     async def _record(self) -> Berth:
         """Find a place and be on disk; raises NoBerth or OSError."""
@@ -300,7 +309,7 @@ class Frame:
         self.output.follow()
         ended = self._unless_by_kernel(from_wait(await running))
         self.phase = Phase.ENDING
-        self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report waits for
+        await self._prove_end()
         return await self._judged(ended) if ended.failed else ended
 
     def _unless_by_kernel(self, ended: Exit) -> Exit:
@@ -324,16 +333,41 @@ class Frame:
             self._swept = True
             background(self._sweep(), self.log, "leftovers frame_id=" + self.spec.frame_id)
 
-    async def _sweep(self) -> None:
-        assert self.berth is not None
-        await self._ladder().sweep()
-        self._site.berths.discard(self.berth)
+    async def _prove_end(self) -> None:
+        """What was killed is over once it is proved to be dead. For others nobody waits."""
+        if self._kill is None:
+            self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report needs
+            return
+        await deferLater(self._site.reactor, 0, lambda: None)  # many may have ended in this turn
+        assert self.berth is not None and self.members is not None
+        if self.berth.group is None:  # there, a look may miss what forks all the time; KILL doesn't
+            self.members.kill()
+            self._swept = True
+        if not await self._sweep():
+            remark = texts.UNKILLABLE.format(self._site.withholding.processes(self.key))
+            self._remarks += (remark,)
 
-    def leave_berth(self) -> None:
+    async def _sweep(self) -> bool:
+        """End what is left; what can't be killed keeps the berth, and cores that are still held."""
+        assert self.berth is not None and self.members is not None
+        berth = self.berth
+        self._swept = self._swept or bool(self.members.pids())
+        dead = await self._ladder().sweep()
+        if not dead:
+            self._site.withholding.hold(self.key, self.spec.name, self.members)
+        if self._swept:
+            gone = self._site.withholding.gone(self.key)
+            gone.addCallback(lambda _: self._discard(berth))
+        return dead
+
+    def _discard(self, berth: Berth) -> None:
+        self._site.berths.discard(berth)
+
+    def _leave_berth(self) -> None:
         """Let others have the berth, if it is as good as new; if not, it goes with the frame."""
         if self.berth is None or self._swept:
             return
-        if self.berth.supervisor.running and self._kept:
+        if self.berth.supervisor.running and self.kept:
             berth, self.berth = self.berth, None
             self._site.berths.give_back(berth)
         else:
@@ -414,9 +448,11 @@ class Frame:
         )
 
     async def _climb(self) -> None:
+        assert self.berth is not None
         self._climbing = True
         try:
-            await self._ladder().climb()
+            if not await self._ladder().climb():
+                self.berth.supervisor.give_up()
         finally:
             self._climbing = False
 
@@ -459,7 +495,6 @@ class Frame:
         await gatherResults([logged, self._keep(report, footer)])
         self.phase = Phase.ENDED
         self._say_end(end)
-        self._site.reactor.callLater(0, self.leave_berth)  # after the report is on its way
         return report
 
     def _log_hangs(self, failure: Failure) -> None:
@@ -489,7 +524,7 @@ class Frame:
         return kept.addCallbacks(self._was_kept, self._not_kept)
 
     def _was_kept(self, _: object) -> None:
-        self._kept = True
+        self.kept = True
 
     def _not_kept(self, failure: Failure) -> None:
         """Its chain file has to tell the next agent how it ended: the berth is not used again."""

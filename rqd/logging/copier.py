@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from rqd.blanks import Blanks
@@ -108,17 +109,11 @@ class Copier:
             self._given_back = min(self._given_back, position.offset)
 
     def _create(self, header: bytes) -> None:
-        """A log without a checkpoint is none: another try, or agent, would make a second one."""
-        try:
-            self._log.create(header)
-        except (OSError, ValueError) as error:
-            raise LogUnavailable(explain(self._log.path, error)) from error
         self._position = self._safe = Position(self._position.offset, len(header), True)
         try:
-            checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
-        except OSError as error:
-            self._log.remove()
-            raise LogUnavailable(explain(self._checkpoint_path, error)) from error
+            self._log.create(header, self._note)
+        except (OSError, ValueError) as error:
+            raise LogUnavailable(explain(self._log.path, error)) from error
         self._header = None
 
     def _prepare(self) -> None:
@@ -131,6 +126,7 @@ class Copier:
         size = self._log.open()
         replaced = inode != self._log.inode
         if self._cut and not replaced and 0 <= length < size:
+            self._save()  # first: a successor must not take for copied what is cut off
             self._log.truncate(length)
         elif replaced or size != length:
             self._position = self._position._replace(
@@ -139,7 +135,7 @@ class Copier:
         self._cut = False
         if replaced or length < 0:
             self._close_checkpoint()
-            checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
+            self._note()
         if self._safe is None or self._safe.offset == self._position.offset:
             self._safe = self._position
 
@@ -156,8 +152,7 @@ class Copier:
             elif self._safe and self._position.offset - self._safe.offset >= _UNSYNCED:
                 self._log.sync()
                 self._safe = self._position
-        if self._safe:
-            self._given_back = spool.give_back(self._spool, self._given_back, self._safe.offset)
+        self._give_back()
 
     def _copy_piece(self, work: Work) -> None:
         at = self._position
@@ -177,6 +172,7 @@ class Copier:
         """Close everything: a quiet frame holds no descriptors."""
         self._log.close()
         self._safe = self._position
+        self._give_back()
         self._close_spool()
         self._close_checkpoint()
 
@@ -186,6 +182,8 @@ class Copier:
         self._cut = True
         if self._late_errors and self._safe is not None:
             self._position = self._safe
+            with suppress(OSError):  # before the log is cut it is tried again
+                self._save()
         self._close_spool()
         self._close_checkpoint()
 
@@ -197,9 +195,21 @@ class Copier:
                 return False
         return True
 
+    def _give_back(self) -> None:
+        """Free the disk of what the log surely has."""
+        if self._spool >= 0 and self._safe is not None:
+            self._given_back = spool.give_back(self._spool, self._given_back, self._safe.offset)
+
+    def _note(self) -> None:
+        checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
+
     def _save(self) -> None:
         if self._checkpoint < 0:
-            self._checkpoint = os.open(self._checkpoint_path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                self._checkpoint = os.open(self._checkpoint_path, os.O_WRONLY | os.O_CLOEXEC)
+            except FileNotFoundError:  # somebody tidied up
+                self._note()
+                return
         os.pwrite(self._checkpoint, checkpoint.pack(self._position), 0)
 
     def _close_spool(self) -> None:

@@ -64,6 +64,7 @@ class Run:
             rate=options.rate,
         )
         self._calm, self._last = threading.Event(), threading.Event()
+        self._commit = _commit()
         self._broken: list[str] = []
         self._began = time.monotonic()
 
@@ -215,7 +216,7 @@ class Run:
         result = Result(
             self._options.seed,
             time.strftime("%Y-%m-%d", time.gmtime()),
-            _commit(),
+            self._commit,
             self._figures(took, verdict),
             verdict.findings,
         )

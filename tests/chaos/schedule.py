@@ -58,7 +58,7 @@ class Life(NamedTuple):
 
 
 _WEATHERS = {
-    Weather.UP: 50,
+    Weather.UP: 10,
     Weather.DOWN: 15,
     Weather.SLOW: 10,
     Weather.ERRORS: 15,
