@@ -182,8 +182,9 @@ class Copier:
         self._cut = True
         if self._late_errors and self._safe is not None:
             self._position = self._safe
-            with suppress(OSError):  # before the log is cut it is tried again
-                self._save()
+            if self._header is None:
+                with suppress(OSError):  # before the log is cut it is tried again
+                    self._save()
         self._close_spool()
         self._close_checkpoint()
 

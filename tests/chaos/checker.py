@@ -170,6 +170,8 @@ class _OneFrame:
             self._count("frames that could not be started (256)")
         elif end == VANISHED:
             self._count("frames that vanished before they ran")
+        elif self._launch.answer in UNSURE and end == _TERM:
+            self._count("frames that did not start, as their caller had left")
         elif self._launch.kills and end in (_TERM, _KILL):
             self._count("frames killed before they ran")
         else:

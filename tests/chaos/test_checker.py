@@ -171,6 +171,13 @@ class EndTests(CheckerCase):
             verdict = self.judge(told(*end), account=Account(), text=HEADER + footer(*end))
             self.finds(verdict, "wrong end")
 
+    def test_caller_left(self) -> None:
+        """One whose caller left before the answer is ended by the agent before it starts."""
+        launch = Launch(frame(), "UNAVAILABLE")
+        text = HEADER + footer(1, 15)
+        self.finds(self.judge(told(1, 15), launch=launch, account=Account(), text=text))
+        self.finds(self.judge(told(0), launch=launch, account=Account(), text=text), *_UNTRUE)
+
     def test_killed(self) -> None:
         """A frame that was killed ends by TERM or KILL, or as it told; others don't."""
         killed = Launch(frame("killed", None), OK, kills=1)
@@ -249,5 +256,6 @@ class LogTests(CheckerCase):
         self.assertIn("log headers", self.kinds(self.log(HEADER + log(1, 2, 3)).findings))
 
 
+_UNTRUE = ("wrong end", "footer is torn or differs")
 _LOST = "log lines lost"
 _TORN = ("log line torn", _LOST)

@@ -234,6 +234,18 @@ class RunTests(SynchronousTestCase):
         self.assertIn(b"/no/folder", said)
         self.assertNotIn(b"up", said)
 
+    def test_full_disk(self) -> None:
+        """A frame whose start can't be noted is not started, pinned or not: nobody would know."""
+        path, output = self.folder / "f.sh", self.folder / "out"
+        path.write_text("echo ran\n")
+        for threads in ((), (0,)):
+            text = orders(around(threads=threads), str(path), {})(str(output))
+            with open("/dev/full", "wb") as full:
+                subprocess.run(
+                    supervisor(""), input=text, env={}, stdout=full, stderr=full, check=False
+                )
+            self.assertEqual(output.read_bytes(), b"")
+
     def test_descriptors(self) -> None:
         """The frame may open as many files as it is given, and has none of the chain's."""
         _, written = self.run_orders("ulimit -Sn; ls /proc/self/fd", {}, descriptors=123)

@@ -120,6 +120,23 @@ class CopierTests(SynchronousTestCase):
         self.assertEqual(self.text(), b"header\none\nfooter\n")
         self.assertEqual(self.descriptors(), before)
 
+    def test_not_begun(self) -> None:
+        """A log that can't be begun has no checkpoint: a successor begins it, with its header."""
+        path = f"{self.path}.new"
+        file = FailingLogFile(path, 0, None)
+        file.failing = "append"
+        copier = Copier(
+            file,
+            self.spool,
+            f"{path}.checkpoint",
+            Blanks(os.path.dirname(path)),
+            header=b"header\n",
+            late_errors=True,
+        )
+        outcome = copier.work(Position(0, 0, True), Work(0, (), keep_open=False))
+        self.assertIsInstance(outcome.error, LogUnavailable)
+        self.assertFalse(os.path.exists(f"{path}.checkpoint"))
+
     def test_back_on_disk(self) -> None:
         """Who goes back to what is surely there says so on disk before text is cut off.
 
