@@ -41,6 +41,7 @@ from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spawning import SessionSpawner, raise_descriptor_limit
 from rqd.frame.spec import FrameSpec, parse
+from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity, resolve
 from rqd.grpc_import import load_grpc
@@ -271,7 +272,10 @@ class Assembly:
         self._loki_notice = LokiNotice()
         self._blanks = Blanks(runner.snapshots_path)
         self._records = Records(runner.snapshots_path, runner.temp_path, self._blanks)
-        self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
+        self._disk = StateDisk(
+            [runner.snapshots_path, runner.temp_path], reactor=self._reactor, workers=self._workers
+        )
+        self._clearing = Clearing(reactor=self._reactor, disk=self._disk)
         self._roster = Roster(
             ledger=self._ledger,
             post=self._sending.outbox.post,
@@ -292,7 +296,7 @@ class Assembly:
             runner.snapshots_path,
             reactor=self._reactor,
             supervisors=self._supervisors,
-            workers=self._workers,
+            disk=self._disk,
             clearing=self._clearing,
             groups=self._groups,
         )
@@ -312,6 +316,7 @@ class Assembly:
             ),
             ledger=self._ledger,
             records=self._records,
+            disk=self._disk,
             berths=self._berths,
             clearing=self._clearing,
             workers=self._workers,

@@ -20,7 +20,6 @@ from rqd.frame import leftovers, recall
 from rqd.frame.adopted import AdoptedFrame, LeftSession, ReportedFrame, group_of
 from rqd.frame.berths import Berth
 from rqd.frame.recall import Recorded
-from rqd.frame.records import STATE
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
@@ -210,7 +209,7 @@ class Recovery:
 
     def _at_state(self, function: Callable[..., object], *args: object) -> None:
         """Nobody waits for it."""
-        self._site.workers.run_for(STATE, function, *args).addErrback(
+        self._site.disk.run(function, *args).addErrback(
             lambda failure: self.log.warn("old files stay reason={why}", why=failure.value)
         )
 

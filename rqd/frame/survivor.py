@@ -75,6 +75,12 @@ class Survivor:
     def dismiss(self) -> None:
         """It takes no orders any more: nobody has the other end of its stdin."""
 
+    def when_written(self) -> Deferred[None]:
+        """Fire once it is gone: it writes the end of its frame before that."""
+        written: Deferred[None] = Deferred()
+        self.gone.addCallback(_tell, written)
+        return written
+
     def _look(self) -> None:
         if lives(self._where, self._chain, self._proc_root):
             self._clock.callLater(POLL, self._look)
@@ -107,3 +113,8 @@ class Survivor:
     def connectionLost(self, reason: Failure) -> None:
         """The reactor ends."""
         self._close()
+
+
+def _tell(status: int, written: Deferred[None]) -> int:
+    written.callback(None)
+    return status

@@ -18,6 +18,7 @@ from rqd.frame.records import Records, new_key
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
+from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity
 from rqd.system.cgroups import CgroupTree
@@ -47,7 +48,10 @@ class Place:
         records = Records(str(self.state), str(self.temp), Blanks(str(self.state)))
         records.prepare()
         self.supervisors = Supervisors(self.reactor, reactor=self.reactor)
-        self.clearing = Clearing(reactor=self.reactor, workers=self.workers)
+        self.disk = StateDisk(
+            [str(self.state), str(self.temp)], reactor=self.reactor, workers=self.workers
+        )
+        self.clearing = Clearing(reactor=self.reactor, disk=self.disk)
         self.posted: list[tuple[str, bytes]] = []
         self.launched: Deferred[Frame] = Deferred()
         """The answer that the last launch of the roster's got."""
@@ -74,6 +78,7 @@ class Place:
             environment=HostEnvironment("render042", STANDARD_PATH, {}),
             ledger=self.ledger,
             records=records,
+            disk=self.disk,
             berths=self.berths(None),
             clearing=self.clearing,
             workers=self.workers,
@@ -106,7 +111,7 @@ class Place:
             str(self.state),
             reactor=self.reactor,
             supervisors=self.supervisors,
-            workers=self.workers,
+            disk=self.disk,
             clearing=self.clearing,
             groups=groups,
         )

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.blanks import Blanks
 from rqd.frame.clearing import PAUSE, Clearing
 from rqd.frame.records import STATE, FrameFiles
+from rqd.frame.statedisk import StateDisk
 from tests.frame.fakes import Workers
 
 
@@ -21,7 +22,8 @@ class ClearingTests(SynchronousTestCase):
         self.folder = Path(self.mktemp()).resolve()
         self.folder.mkdir()
         self.clock, self.workers = Clock(), Workers()
-        self.clearing = Clearing(reactor=self.clock, workers=self.workers)
+        disk = StateDisk([], reactor=self.clock, workers=self.workers)
+        self.clearing = Clearing(reactor=self.clock, disk=disk)
 
     def over(self, name: str) -> FrameFiles:
         """The files of a frame that is over."""
