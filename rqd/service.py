@@ -307,6 +307,7 @@ class Assembly:
             table=self._table,
             blanks=self._blanks,
             max_size=runner.log_max_size,
+            spools_hang=lambda: self._disk.hesitates,
         )
         self._site = Site(
             reactor=self._reactor,

@@ -35,6 +35,9 @@ T = TypeVar("T")
 #: Seconds without an answer after which launches are refused at once: a disk that is only busy
 #: answers something by then.
 SILENCE = 2.0
+#: Seconds after which the reactor takes no look at spools: names are in memory, and so is their size,
+#: but what is not there any more has to be read.
+HESITATION = 0.5
 #: How long a launch waits to be on disk, seconds: its caller is to get this answer, not that of the
 #: bridge's deadline (10 s), after which nobody knows whether it was taken.
 LAUNCH_PATIENCE = 5.0
@@ -101,6 +104,11 @@ class StateDisk:
     def silent_for(self) -> float:
         """Seconds since it last answered, with something under way; 0 for nothing to answer."""
         return self._reactor.seconds() - self._answered if self._under_way else 0.0
+
+    @property
+    def hesitates(self) -> bool:
+        """Whether it has not answered for a moment: the reactor had better not touch it itself."""
+        return self.silent_for > HESITATION
 
     def admit(self) -> None:
         """A launch wants in; raises Unavailable where it would only wait."""

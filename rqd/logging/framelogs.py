@@ -42,9 +42,10 @@ class FrameLogs:
         blanks: Blanks,
         max_size: int,
         wall_clock: Callable[[], float] = time.time,
+        spools_hang: Callable[[], bool] = lambda: False,
     ) -> None:
         """``max_size``: bytes of output after which ``too_big`` is called, 0 for no limit."""
-        self._means = Means(reactor, workers, wakeups, wall_clock)
+        self._means = Means(reactor, workers, wakeups, wall_clock, spools_hang)
         self._workers = workers
         self._table = table
         self._blanks = blanks

@@ -21,7 +21,7 @@ from rqd.logging.checkpoint import Position
 from rqd.logging.copier import Copier, Outcome, Work
 from rqd.logging.interfaces import IFrameLog, IWakeups, IWorkers
 from rqd.logging.mounts import WorkersStopped
-from rqd.logging.watching import OutputSize, SpoolWatch
+from rqd.logging.watching import POLL, OutputSize, SpoolWatch
 
 JOB = 8 << 20
 """Bytes copied by one job at most, so that logs on a mount take turns."""
@@ -43,6 +43,8 @@ class Means(NamedTuple):
     workers: IWorkers
     wakeups: IWakeups
     wall_clock: Callable[[], float]
+    spools_hang: Callable[[], bool]
+    """Whether the disk of the spools does not answer: they are not touched on the reactor then."""
 
 
 @implementer(IFrameLog)
@@ -67,12 +69,14 @@ class SpoolLog:
         self._size = size
         self._reactor = means.reactor
         self._workers = means.workers
+        self._spools_hang = means.spools_hang
         self._watch = SpoolWatch(
             spool_path,
             size,
             reactor=means.reactor,
             wakeups=means.wakeups,
             wall_clock=means.wall_clock,
+            hangs=means.spools_hang,
             changed=self._changed,
             restarted=self._spool_restarted,
         )
@@ -117,12 +121,19 @@ class SpoolLog:
     def close(self, footer: bytes) -> Deferred[None]:
         """Copy the rest, add the footer."""
         self._watch.stop()
+        closed = self._closed = Deferred()
+        self._finish(footer)
+        return closed
+
+    def _finish(self, footer: bytes) -> None:
+        """See how much there is in the end, as soon as that can be seen."""
+        if self._spools_hang():
+            self._reactor.callLater(POLL, self._finish, footer)
+            return
         self._watch.look()
         self._footer = footer
-        closed = self._closed = Deferred()
         self._stop_retry()
         self._go_on()
-        return closed
 
     def leave(self) -> None:
         """Stop; the log stays as it is, for the next agent."""
