@@ -488,11 +488,7 @@ class Frame:
 
     def _log_hangs(self, failure: Failure) -> None:
         failure.trap(TooLate)
-        self.log.warn(
-            "log is not whole yet, its file system hangs frame_id={frame_id} path={path}",
-            frame_id=self.spec.frame_id,
-            path=self.output.path,
-        )
+        self.output.late()
 
     def _say_end(self, end: FrameEnd) -> None:
         self.log.info(

@@ -35,8 +35,8 @@ T = TypeVar("T")
 #: Seconds without an answer after which launches are refused at once: a disk that is only busy
 #: answers something by then.
 SILENCE = 2.0
-#: Seconds after which the reactor takes no look at spools: names are in memory, and so is their size,
-#: but what is not there any more has to be read.
+#: Seconds after which the reactor takes no look at spools: most that it would ask for is in memory,
+#: but what isn't has to be read.
 HESITATION = 0.5
 #: How long a launch waits to be on disk, seconds: its caller is to get this answer, not that of the
 #: bridge's deadline (10 s), after which nobody knows whether it was taken.

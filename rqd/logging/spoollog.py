@@ -21,6 +21,7 @@ from rqd.logging.checkpoint import Position
 from rqd.logging.copier import Copier, Outcome, Work
 from rqd.logging.interfaces import IFrameLog, IWakeups, IWorkers
 from rqd.logging.mounts import WorkersStopped
+from rqd.logging.troubles import Troubles
 from rqd.logging.watching import POLL, OutputSize, SpoolWatch
 
 JOB = 8 << 20
@@ -45,6 +46,7 @@ class Means(NamedTuple):
     wall_clock: Callable[[], float]
     spools_hang: Callable[[], bool]
     """Whether the disk of the spools does not answer: they are not touched on the reactor then."""
+    troubles: Troubles
 
 
 @implementer(IFrameLog)
@@ -70,6 +72,7 @@ class SpoolLog:
         self._reactor = means.reactor
         self._workers = means.workers
         self._spools_hang = means.spools_hang
+        self._troubles = means.troubles
         self._watch = SpoolWatch(
             spool_path,
             size,
@@ -88,7 +91,6 @@ class SpoolLog:
         self._closed: Deferred[None] | None = None
         self._retry: IDelayedCall | None = None
         self._pause = RETRY_FIRST
-        self._said = False
 
     @property
     def size(self) -> int:
@@ -225,7 +227,7 @@ class SpoolLog:
 
     def _failed(self, error: str) -> None:
         """Try again later; say so once."""
-        self._say("log cannot be written, text waits log={path} error={error}", error=error)
+        self._troubles.begin(self.path, error)
         if not self._left:
             self._retry = self._reactor.callLater(self._pause, self._try_again)
             self._pause = min(self._pause * 2, RETRY_LAST)
@@ -241,15 +243,13 @@ class SpoolLog:
 
     def _recovered(self) -> None:
         self._pause = RETRY_FIRST
-        if self._said:
-            self._said = False
-            self.log.info("log can be written again log={path}", path=self.path)
+        self._troubles.end(self.path)
 
     def _say_if_silent(self) -> None:
         if self._job_since is not None and self._reactor.seconds() - self._job_since > SILENCE:
-            self._say("log file system does not answer, text waits log={path}")
+            self.late()
 
-    def _say(self, template: str, **fields: str) -> None:
-        if not self._said:
-            self._said = True
-            self.log.warn(template, path=self.path, **fields)
+    def late(self) -> None:
+        """The disk of the spools may be to blame, and is spoken of by others."""
+        if not self._spools_hang():
+            self._troubles.begin(self.path, "the file system does not answer")

@@ -25,6 +25,7 @@ HANG = [f"{each} hang" for each in ("write", "read", "open", "truncate")]
 QUICK = 1.0
 FAILS, BACK = b"the state folder fails", b"the state folder is back"
 SILENT, ANSWERS = b"the state folder does not answer", b"the state folder answers again"
+LOGS_WAIT, LOGS_BACK = b"logs cannot be written", b"logs can be written again"
 
 
 class FullDisk:
@@ -77,13 +78,17 @@ class TroubleCase(AgentCase):
     mount: FaultMount
     gates: dict[str, Gate]
 
-    async def waiting(self, agent: Agent, many: int) -> list[Launched]:
-        """Frames that run until they are let go, without a word: a disk may hang under output."""
+    async def waiting(self, agent: Agent, many: int, words: str = "") -> list[Launched]:
+        """Frames that run until they are let go, without a word: a disk may hang under output.
+
+        In the end they do ``words``.
+        """
         self.gates = {}
         frames = []
         for _ in range(many):
             gate = agent.gate()
-            frames.append(agent.launch(f"touch {gate.path}-reached; read < {gate.path}; exit 3"))
+            wait = f"touch {gate.path}-reached; read < {gate.path}; {words} exit 3"
+            frames.append(agent.launch(wait))
             self.gates[frames[-1].id] = gate
         for gate in self.gates.values():
             await until(lambda gate=gate: os.path.exists(f"{gate.path}-reached"))
@@ -117,8 +122,9 @@ class TroubleCase(AgentCase):
 
     def said(self, agent: Agent, *words: bytes) -> None:
         """Each of these once, and hardly anything else that is worse than normal."""
-        self.assertEqual([agent.log.count(word) for word in words], [1] * len(words))
-        loud = [line for line in agent.log.splitlines() if b" error " in line or b" warn " in line]
+        lines = [line for line in agent.log.splitlines() if b" debug " not in line]
+        self.assertEqual([sum(word in line for line in lines) for word in words], [1] * len(words))
+        loud = [line for line in lines if b" info " not in line]
         self.assertLessEqual(len(loud), 4, loud)
 
 
@@ -224,3 +230,43 @@ class StateFolderTests(TroubleCase):
 
 class LogFolderTests(TroubleCase):
     """Trouble with the log folder."""
+
+    async def told(self, agent: Agent) -> None:
+        """It was said once for all logs of the mount that they wait, and once that it is over."""
+        await until(lambda: LOGS_BACK in agent.log, PATIENCE)
+        self.said(agent, LOGS_WAIT, LOGS_BACK)
+
+    async def whole(self, frames: list[Launched]) -> None:
+        """Their logs have all that they printed, and one footer."""
+        for frame in frames:
+            await until(lambda frame=frame: b"Render Frame Completed" in frame.log)
+            self.assertEqual(frame.output, b"last word\n")
+
+    @on_agent(prepare=faulty("logs"))
+    async def test_full(self, agent: Agent) -> None:
+        """Frames go on, end and are reported on a full disk; their logs are whole later."""
+        frames = await self.waiting(agent, 12, "echo last word;")
+        self.addCleanup(self.mount.fail)
+        self.mount.fail("write ENOSPC")
+        self.let_go(*frames)
+        await until(lambda: LOGS_WAIT in agent.log)
+        self.quick(agent)
+        self.mount.fail()
+        await self.ended(*frames)
+        await self.whole(frames)
+        await self.told(agent)
+
+    @on_agent(prepare=faulty("logs"))
+    async def test_hangs(self, agent: Agent) -> None:
+        """A folder that hangs holds up no launch, no call, and no completion for long."""
+        frames = await self.waiting(agent, 12, "echo last word;")
+        self.addCleanup(self.mount.fail)
+        self.mount.fail("* hang")
+        self.let_go(*frames)
+        late = agent.launch("echo last word; exit 3")
+        self.quick(agent)
+        await self.ended(*frames, late)
+        self.quick(agent)
+        self.mount.fail()
+        await self.whole([*frames, late])
+        await self.told(agent)
