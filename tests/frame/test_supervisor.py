@@ -85,10 +85,8 @@ class EndsTests(SupervisorCase):
     def test_written(self) -> None:
         """Its berth is free once the end is in the chain file, too, or will never be."""
         self.successResultOf(self.supervisor.when_written())
-        for finish in (
-            lambda: self.tell(b"%d\n" % self.supervisor.pid),
-            lambda: self.process.die(9),
-        ):
+        wrote = b"%d\n" % self.supervisor.pid
+        for finish in (lambda: self.tell(wrote), lambda: self.process.die(9)):
             self.supervisor.order(b"go\n")
             self.tell(b"%d 3\n" % self.supervisor.pid)
             written = self.supervisor.when_written()
