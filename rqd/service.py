@@ -42,6 +42,7 @@ from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spawning import SessionSpawner, raise_descriptor_limit
 from rqd.frame.spec import FrameSpec, parse
+from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity, resolve
 from rqd.frame.withholding import Withholding
@@ -275,7 +276,10 @@ class Assembly:
         self._loki_notice = LokiNotice()
         self._blanks = Blanks(runner.snapshots_path)
         self._records = Records(runner.snapshots_path, runner.temp_path, self._blanks)
-        self._clearing = Clearing(reactor=self._reactor, workers=self._workers)
+        self._disk = StateDisk(
+            [runner.snapshots_path, runner.temp_path], reactor=self._reactor, workers=self._workers
+        )
+        self._clearing = Clearing(reactor=self._reactor, disk=self._disk)
         self._roster = Roster(
             ledger=self._ledger,
             post=self._sending.outbox.post,
@@ -300,7 +304,7 @@ class Assembly:
             runner.snapshots_path,
             reactor=self._reactor,
             supervisors=self._supervisors,
-            workers=self._workers,
+            disk=self._disk,
             clearing=self._clearing,
             groups=self._groups,
         )
@@ -311,6 +315,7 @@ class Assembly:
             table=self._table,
             blanks=self._blanks,
             max_size=runner.log_max_size,
+            spools_hang=lambda: self._disk.hesitates,
         )
         self._site = Site(
             reactor=self._reactor,
@@ -321,6 +326,7 @@ class Assembly:
             ledger=self._ledger,
             withholding=self._withholding,
             records=self._records,
+            disk=self._disk,
             berths=self._berths,
             clearing=self._clearing,
             workers=self._workers,
@@ -463,6 +469,7 @@ class Assembly:
         return self._workers.run_for(STATE, reports, paths)
 
     def _settled(self, key: str) -> None:
+        self._disk.unkept.drop(key)
         self._roster.settled(key)
 
     def _launch(self, spec: FrameSpec) -> Deferred[Frame]:

@@ -138,10 +138,18 @@ class AdoptedFrame(_Earlier):
         )
 
     async def _account(self) -> ChainReport:
-        """What its chain wrote; a chain file that can't be read says nothing."""
+        """What its chain wrote: nobody else knows how it ended, so a disk in trouble is waited for.
+
+        A chain file that can't be read from one that works says nothing.
+        """
         assert self.berth is not None
+        disk = self._site.disk
         try:
-            return read_chain(await self._at_state(self.berth.read_chain))
+            return read_chain(await disk.run(self.berth.read_chain))
+        except OSError as problem:
+            await disk.back(problem)
+        try:
+            return read_chain(await disk.run(self.berth.read_chain))
         except OSError as problem:
             self.log.error("no account of an end {why} key={key}", why=problem, key=self.key)
             return read_chain(b"")
@@ -190,7 +198,7 @@ class ReportedFrame(_Earlier):
         await self._resume_log()
         await self.output.close(self._footer)
         try:
-            await self._at_state(self._files.remove_all_but_record)
+            await self._site.disk.run(self._files.remove_all_but_record)
         except OSError as problem:
             self.log.warn("files of a log stay reason={why} key={key}", why=problem, key=self.key)
 

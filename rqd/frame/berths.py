@@ -31,10 +31,10 @@ from twisted.python.failure import Failure
 from rqd.frame.chain import supervisor
 from rqd.frame.clearing import Clearing
 from rqd.frame.members import GroupMembers, IMembers, SessionMembers, killed_in
-from rqd.frame.records import STATE, Whereabouts
+from rqd.frame.records import Whereabouts
+from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisor, Supervisors
 from rqd.frame.survivor import Survivor
-from rqd.logging.interfaces import IWorkers
 from rqd.system.cgroups import CgroupTree, remove
 from rqd.system.identity import boot_id, identity
 
@@ -59,6 +59,10 @@ class _Site(NamedTuple):
     chain: str
     account: int
     group: Path | None
+
+    def remove(self) -> None:
+        """In a worker: forget its chain file."""
+        os.unlink(self.chain)
 
 
 @dataclass(slots=True)
@@ -136,14 +140,14 @@ class Berths:
         *,
         reactor: IReactorTime,
         supervisors: Supervisors,
-        workers: IWorkers,
+        disk: StateDisk,
         clearing: Clearing,
         groups: CgroupTree | None,
     ) -> None:
         self.folder = Path(state, "berths")
         self._reactor = reactor
         self._supervisors = supervisors
-        self._workers = workers
+        self._disk = disk
         self._clearing = clearing
         self._groups = groups
         self._names = (f"{secrets.token_hex(6)}-{number:x}" for number in count())
@@ -178,6 +182,9 @@ class Berths:
     def give_back(self, berth: Berth) -> None:
         """Another frame may run in a berth in which nothing runs any more."""
         berth.used = True
+        berth.supervisor.when_written().addCallback(self._free, berth)
+
+    def _free(self, _: None, berth: Berth) -> None:
         self._made(berth)
         self._look_again(_LATER)
 
@@ -229,7 +236,7 @@ class Berths:
         if self._making or missing <= 0:
             return
         self._making = True
-        sites = self._workers.run_for(STATE, self._make_sites, min(missing, _AT_ONCE))
+        sites = self._disk.write(self._make_sites, min(missing, _AT_ONCE))
         sites.addCallbacks(self._made_sites, self._no_sites)
 
     def _made_sites(self, sites: Sequence[_Site]) -> None:
@@ -270,7 +277,7 @@ class Berths:
         try:
             started = self._supervisors.start(supervisor(str(group or "")), site.account)
         except OSError:
-            os.unlink(site.chain)
+            self._clearing.add(site)
             if group is not None:
                 remove(group)
             raise
@@ -280,12 +287,12 @@ class Berths:
         return Berth(site.name, site.chain, group, started, counts)
 
     def _make_sites(self, number: int) -> list[_Site]:
-        """In a worker: all of them or, with an OSError, none."""
+        """In a worker: all of them or, with an OSError or NoBerth, none."""
         sites: list[_Site] = []
         try:
             for name in islice(self._names, number):
                 sites.append(self._make_site(name))
-        except OSError:
+        except (OSError, NoBerth):
             for site in sites:
                 _undo(site)
             raise
@@ -296,10 +303,9 @@ class Berths:
         account = os.open(chain, _NEW, 0o600)
         try:
             group = self._groups.create(name) if self._groups is not None else None
-        except OSError:
-            os.close(account)
-            os.unlink(chain)
-            raise
+        except OSError as problem:
+            _undo(_Site(name, chain, account, None))
+            raise NoBerth(f"its control group can't be made: {problem}") from problem
         return _Site(name, chain, account, group)
 
     def _forget(self, berth: Berth) -> Deferred[None]:
@@ -320,7 +326,10 @@ def _this_boot() -> str:
 
 
 def _undo(site: _Site) -> None:
-    os.close(site.account)
-    os.unlink(site.chain)
+    """In a worker; a chain file that can't be removed goes when the next agent starts."""
+    with suppress(OSError):
+        os.close(site.account)
+    with suppress(OSError):
+        os.unlink(site.chain)
     if site.group is not None:
         remove(site.group)

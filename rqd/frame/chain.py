@@ -20,10 +20,11 @@ which any later agent learns what became of the frame::
     exit STATUS              what the shell said of its end
 
 Whatever else stands there (a ``setpriv`` that was refused, say) explains a start that failed.
-The end is told to the agent, too, if one still listens: ``PID STATUS``, on descriptor 4. In the
-child, descriptor 3 is where the frame's output goes. The supervisor catches every signal that a
-frame may send to its own group, so that only SIGKILL keeps it from recording the end; caught
-signals go back to their default in the child.
+The end is told to the agent first, if one still listens: ``PID STATUS``, on descriptor 4, as the
+disk of the chain file may hang; ``PID`` follows once the end is in the chain file, from when on
+another frame may run there. In the child, descriptor 3 is where the frame's output goes. The
+supervisor catches every signal that a frame may send to its own group, so that only SIGKILL keeps
+it from recording the end; caught signals go back to their default in the child.
 
 The environment comes from the network. The child exports it where the frame runs as the agent's own
 user and every name is one that a shell passes on untouched; otherwise ``env`` sets it at the very
@@ -73,8 +74,9 @@ _RUN = """
 {hand_over}
 )
 set -- "$1" $?
-echo "exit $2"
 echo "$$ $2" 2>/dev/null >&4
+echo "exit $2"
+echo "$$" 2>/dev/null >&4
 }}
 """
 _TAKE_OVER = """\

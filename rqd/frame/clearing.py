@@ -1,4 +1,7 @@
-"""Forgetting frames that are over: their files are removed a batch at a time."""
+"""Forgetting frames that are over: their files are removed a batch at a time.
+
+What can't be removed (a disk that is read-only, say) is said once, and tried again until it can.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from rqd.frame.records import STATE
+from rqd.frame.statedisk import StateDisk
 from rqd.log import Logger
-from rqd.logging.interfaces import IWorkers
+from rqd.logging.mounts import WorkersStopped
 
 #: How long files may lie before they go, seconds. Nobody waits for it, and many short frames share
 #: one job, where each alone would cost a wake-up of a worker and of the reactor. An agent that dies
@@ -18,6 +21,8 @@ from rqd.logging.interfaces import IWorkers
 PAUSE = 0.5
 #: How many lie that long at most.
 BATCH = 16
+#: Seconds until what could not be removed is tried again.
+RETRY = 30.0
 
 
 class Removable(Protocol):
@@ -32,10 +37,12 @@ class Clearing:
 
     log = Logger()
 
-    def __init__(self, *, reactor: IReactorTime, workers: IWorkers) -> None:
+    def __init__(self, *, reactor: IReactorTime, disk: StateDisk) -> None:
         self._reactor = reactor
-        self._workers = workers
+        self._disk = disk
         self._over: list[Removable] = []
+        self._stuck: list[Removable] = []
+        self._said = False
         self._timer: IDelayedCall | None = None
 
     def add(self, files: Removable) -> None:
@@ -53,19 +60,40 @@ class Clearing:
         self._timer = None
         over, self._over = self._over, []
         if over:
-            self._workers.run_for(STATE, remove_all, over).addErrback(self._failed)
+            self._remove(over)
+
+    def _remove(self, over: Sequence[Removable]) -> None:
+        self._disk.run(remove_all, over).addCallbacks(self._tried, self._failed)
+
+    def _tried(self, left: tuple[list[Removable], OSError | None]) -> None:
+        files, problem = left
+        if files and not self._stuck:
+            self._reactor.callLater(RETRY, self._try_again)
+        if files and not self._said:
+            self._said = True
+            self.log.error("files of ended frames stay for now reason={why}", why=problem)
+        self._stuck += files
+
+    def _try_again(self) -> None:
+        stuck, self._stuck = self._stuck, []
+        tried = self._disk.run(remove_all, stuck).addCallback(self._tried)
+        tried.addCallbacks(self._tried_again, self._failed)
+
+    def _tried_again(self, _: None) -> None:
+        self._said = bool(self._stuck)
 
     def _failed(self, failure: Failure) -> None:
-        self.log.error("files of ended frames stay on disk reason={why}", why=failure.value)
+        failure.trap(WorkersStopped)
 
 
-def remove_all(over: Sequence[Removable]) -> None:
-    """In a worker: one frame whose files can't be removed doesn't keep the others'."""
+def remove_all(over: Sequence[Removable]) -> tuple[list[Removable], OSError | None]:
+    """In a worker: return those whose files can't be removed, and why the last of them can't."""
+    left: list[Removable] = []
     problem = None
     for files in over:
         try:
             files.remove()
         except OSError as error:
+            left.append(files)
             problem = error
-    if problem is not None:
-        raise problem
+    return left, problem

@@ -14,7 +14,7 @@ import signal
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -37,7 +37,7 @@ from rqd.frame.ladder import Grace, Ladder
 from rqd.frame.members import IMembers
 from rqd.frame.output import Output
 from rqd.frame.patience import TooLate, within
-from rqd.frame.records import STATE, KillNote
+from rqd.frame.records import KillNote
 from rqd.frame.remains import Remains
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
@@ -45,13 +45,14 @@ from rqd.frame.supervisor import Supervisor
 from rqd.frame.users import Identity
 from rqd.log import Logger
 from rqd.logging.interfaces import LogUnavailable
+from rqd.logging.mounts import WorkersStopped
 from rqd.logging.rules import apply
 from rqd.refusals import Unavailable
 from rqd.system.oomkills import WINDOW
 from rqd.system.reservations import Reservation
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
 
-#: How long a completion waits for the rest of a log whose file system hangs, seconds.
+#: How long a completion waits for each that hangs: the rest of its log, the state folder; seconds.
 END_PATIENCE = 5.0
 
 
@@ -157,9 +158,9 @@ class Frame:
     # -- the life ------------------------------------------------------------------------------
 
     async def live(self) -> bytes:
-        """Run the frame to its end and return its completion report, which is on disk by then.
+        """Run the frame to its end and return its completion report.
 
-        Raises NotTaken.
+        It is on disk by then, unless that is in trouble (``kept``). Raises NotTaken.
         """
         try:
             ended = await self._run()
@@ -203,40 +204,58 @@ class Frame:
         return Remains(self._site.records, self.key, self._files.script, chain)
 
     async def _forget(self) -> None:
-        """There is nothing to tell."""
-        self._site.clearing.add(await self.come_to_rest())
+        """There is nothing to tell, and nothing may be written any more."""
+        self._site.disk.unkept.drop(self.key)
+        await self.come_to_rest()
+        self._site.clearing.add(self._files)
+        if self.berth is not None:
+            self._site.clearing.add(self.berth)
 
     # -- start ---------------------------------------------------------------------------------
 
     async def _start(self) -> Deferred[int]:
         """Record and open the log, both at once, then start; fires with the end, a wait status.
 
+        In trouble one after the other: each frame that is refused then would rotate a log away.
         Raises CouldNotStart, NotTaken or NotWanted.
         """
+        trusted = not self._site.disk.in_trouble
         recording = Deferred.fromCoroutine(self._record())
         environment = frame_environment(
             self.spec, self._site.environment, self.reservation, self.output.path
         )
-        opening = Deferred.fromCoroutine(self._open_log(environment))
+        opening = Deferred.fromCoroutine(self._open_log(environment)) if trusted else None
         orders = chain.orders(self._surroundings(), self._files.script, environment)
         try:
-            berth = await recording
-        except (NoBerth, OSError) as problem:
-            kept = "" if isinstance(problem, NoBerth) else "the state folder can't take the frame: "
-            self.recorded.errback(Unavailable(f"{kept}{problem}"))
-            await opening.addErrback(lambda _: None)  # the log tells it, too, if it can be had
-            raise NotTaken(f"{kept}{problem}") from problem
+            berth = await self._site.disk.launched(recording)
+        except (NoBerth, OSError, TooLate) as problem:
+            why = self._refusal(problem)
+            self.recorded.errback(Unavailable(why))
+            recording.addErrback(_no_longer)  # see ``_record``
+            if opening is not None:  # the log tells it, too, if it can be had
+                await opening.addErrback(lambda _: None)
+            raise NotTaken(why) from problem
         self.recorded.callback(None)
-        await opening
+        await (opening or Deferred.fromCoroutine(self._open_log(environment)))
         if self._kill is not None:
             raise NotWanted
         return self._order(berth, orders(self.output.target))
 
+    def _refusal(self, problem: Exception) -> str:
+        if isinstance(problem, NoBerth):
+            return str(problem)
+        if isinstance(problem, TooLate):
+            self._site.disk.say_silent()
+            problem = Exception("it does not answer")
+        return f"the state folder can't take the frame: {problem}"
+
     def _withdraw(self, why: str) -> None:
-        """Let the log say why the frame isn't run here, and leave nothing else."""
-        self.log.error(
-            "launch refused frame_id={frame_id} reason={why}", frame_id=self.spec.frame_id, why=why
-        )
+        """Let the log say why the frame isn't run here, and leave nothing else.
+
+        What the disk of the state folder is to blame for, that says itself, once.
+        """
+        say = self.log.debug if self._site.disk.refused() else self.log.error
+        say("launch refused frame_id={frame_id} reason={why}", frame_id=self.spec.frame_id, why=why)
         self.explanation = why
         self.phase = Phase.ENDED
         end = FrameEnd(COULD_NOT_START, 0, *self._end(), why)
@@ -245,9 +264,13 @@ class Frame:
 
     async def _record(self) -> Berth:
         """Find a place and be on disk; raises NoBerth or OSError."""
-        self.berth = await self._site.berths.take()
-        await self._at_state(self._create_files, self.berth)
-        return self.berth
+        berth = await self._site.berths.take()
+        if self.phase is Phase.ENDED:  # it took too long, and the launch was refused
+            self._site.berths.give_back(berth)
+            raise NoBerth("too late")
+        self.berth = berth
+        await self._site.disk.write(self._create_files, berth)
+        return berth
 
     def _create_files(self, berth: Berth) -> None:
         """In a worker: make what is to be on disk before the frame is."""
@@ -341,17 +364,25 @@ class Frame:
         await deferLater(self._site.reactor, 0, lambda: None)  # many may have ended in this turn
         assert self.berth is not None and self.members is not None
         if self.berth.group is None:  # there, a look may miss what forks all the time; KILL doesn't
+            await self._end_is_written()
             self.members.kill()
             self._swept = True
         if not await self._sweep():
             remark = texts.UNKILLABLE.format(self._site.withholding.processes(self.key))
             self._remarks += (remark,)
 
+    async def _end_is_written(self) -> None:
+        """What ends the supervisor would keep the frame's end from a later agent."""
+        assert self.berth is not None
+        written = self.berth.supervisor.when_written()
+        await within(written, END_PATIENCE, reactor=self._site.reactor).addErrback(_no_longer)
+
     async def _sweep(self) -> bool:
         """End what is left; what can't be killed keeps the berth, and cores that are still held."""
         assert self.berth is not None and self.members is not None
         berth = self.berth
         self._swept = self._swept or bool(self.members.pids())
+        await self._end_is_written()
         dead = await self._ladder().sweep()
         if not dead:
             self._site.withholding.hold(self.key, self.spec.name, self.members)
@@ -374,11 +405,19 @@ class Frame:
             self._site.berths.discard(self.berth)
 
     async def _judged(self, ended: Exit) -> Exit:
-        """What a failure is reported as: the agent's doing, a start that failed, or by a rule."""
+        """What a failure is reported as: the agent's doing, a start that failed, or by a rule.
+
+        Where its account can't be read the frame is taken to have started, as nearly all do.
+        """
         if self._kill is not None:
             return self._by_agent(ended)
         assert self.berth is not None
-        account = read_chain(await self._at_state(self.berth.read_chain))
+        reading = self._site.disk.run(self.berth.read_chain)
+        try:
+            account = read_chain(await self._site.disk.soon(reading, END_PATIENCE))
+        except (OSError, TooLate):
+            reading.addErrback(_no_longer)
+            return await self._ruled(ended)
         if not account.started:
             raise CouldNotStart(account.said or "the command's shell never took over")
         return await self._ruled(ended)
@@ -399,9 +438,9 @@ class Frame:
             return ended
         tail = Deferred.fromCoroutine(self.output.tail(terms.scan_lines))
         try:
-            output = await within(tail, END_PATIENCE, reactor=self._site.reactor)
+            output = await self._site.disk.soon(tail, END_PATIENCE)
         except (OSError, TooLate) as problem:
-            tail.addErrback(lambda _: None)  # it may still come, or fail: nobody waits any more
+            tail.addErrback(_no_longer)
             self.log.error(
                 "exit-status rules are not applied frame_id={frame_id} reason={reason}",
                 frame_id=self.spec.frame_id,
@@ -438,14 +477,8 @@ class Frame:
 
     def _note(self, kill: Kill) -> None:
         """Let a later agent go on with it. Nobody waits: a disk that hangs delays no kill."""
-        noted = self._at_state(self._files.write_kill, KillNote(*kill, at=self._site.time()))
-        noted.addErrback(
-            lambda failure: self.log.error(
-                "a kill would not survive a restart frame_id={frame_id} reason={why}",
-                frame_id=self.spec.frame_id,
-                why=failure.value,
-            )
-        )
+        note = KillNote(*kill, at=self._site.time())
+        self._write(partial(self._files.write_kill, note), lambda _: None)
 
     async def _climb(self) -> None:
         assert self.berth is not None
@@ -499,11 +532,7 @@ class Frame:
 
     def _log_hangs(self, failure: Failure) -> None:
         failure.trap(TooLate)
-        self.log.warn(
-            "log is not whole yet, its file system hangs frame_id={frame_id} path={path}",
-            frame_id=self.spec.frame_id,
-            path=self.output.path,
-        )
+        self.output.late()
 
     def _say_end(self, end: FrameEnd) -> None:
         self.log.info(
@@ -516,20 +545,38 @@ class Frame:
             seconds=end.run_time,
         )
 
-    def _at_state(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        return self._site.workers.run_for(STATE, function, *args)
+    def _keep(self, report: bytes, footer: bytes) -> Deferred[None]:
+        """Put the report on disk, now if it can be.
 
-    def _keep(self, report: bytes, footer: bytes) -> Deferred[Any]:
-        kept = self._at_state(self._files.write_report, report, footer)
-        return kept.addCallbacks(self._was_kept, self._not_kept)
+        If not, its chain file has to tell the next agent how it ended: no frame has the berth next.
+        """
+        write = partial(self._files.write_report, report, footer)
+        kept = self._site.disk.soon(self._write(write, self._was_kept), END_PATIENCE)
+        return kept.addErrback(self._keeps_hanging)
 
-    def _was_kept(self, _: object) -> None:
+    def _was_kept(self, _: None) -> None:
         self.kept = True
 
-    def _not_kept(self, failure: Failure) -> None:
-        """Its chain file has to tell the next agent how it ended: the berth is not used again."""
-        self.log.error(
-            "completion is kept in memory only frame_id={frame_id} reason={why}",
-            frame_id=self.spec.frame_id,
-            why=failure.value,
+    def _write(self, write: Callable[[], None], written: Callable[[None], None]) -> Deferred[None]:
+        """Add to the record; what the disk refuses is written when it is back.
+
+        Fires after the first try, whatever came of it.
+        """
+        return self._site.disk.write(write).addCallbacks(
+            written, self._not_written, errbackArgs=(write, written)
         )
+
+    def _not_written(
+        self, failure: Failure, write: Callable[[], None], written: Callable[[None], None]
+    ) -> None:
+        failure.trap(OSError, WorkersStopped)
+        if failure.check(OSError):
+            self._site.disk.unkept.add(self.key, write).addCallback(written)
+
+    def _keeps_hanging(self, failure: Failure) -> None:
+        failure.trap(TooLate)
+        self._site.disk.say_silent()
+
+
+def _no_longer(_: Failure) -> None:
+    """It was waited for long enough; it may still come, or fail."""

@@ -70,7 +70,8 @@ class Output:
             await within(opened, OPEN_PATIENCE, reactor=self._site.reactor)
             self._log = log
         except TooLate:
-            self.log.warn("log folder hangs, frame starts without path={path}", path=self.path)
+            self.log.debug("frame does not wait for its log path={path}", path=self.path)
+            log.late()
             opened.addErrback(_leave_to_the_log)
             self._log = log
             self.follow()
@@ -130,6 +131,11 @@ class Output:
     def close(self, footer: bytes) -> Deferred[None]:
         """Finish the log, however long it takes; fires when it is whole or was never to be had."""
         return self._log.close(footer) if self._log is not None else succeed(None)
+
+    def late(self) -> None:
+        """Nobody waits for it any longer; whatever keeps it is said once for all logs there."""
+        if self._log is not None:
+            self._log.late()
 
     def leave(self) -> None:
         """Stop following: the agent goes, the frame stays."""

@@ -20,7 +20,6 @@ from rqd.frame.adopted import AdoptedFrame, group_of
 from rqd.frame.berths import Berth
 from rqd.frame.latelogs import LateLog, finish_logs
 from rqd.frame.recall import Recorded
-from rqd.frame.records import STATE
 from rqd.frame.remains import Remains
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site
@@ -238,7 +237,7 @@ class Recovery:
 
     def _at_state(self, function: Callable[..., object], *args: object) -> None:
         """Nobody waits for it."""
-        self._site.workers.run_for(STATE, function, *args).addErrback(
+        self._site.disk.run(function, *args).addErrback(
             lambda failure: self.log.warn("old files stay reason={why}", why=failure.value)
         )
 

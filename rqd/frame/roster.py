@@ -102,6 +102,7 @@ class Roster:
         """
         refuse_by(self._condition(), spec)
         self._refuse_known(spec.frame_id)
+        site.disk.admit()
         key = new_key(spec.frame_id)
         reservation = self._ledger.reserve(
             key, spec.num_cores, pin=spec.threadable, gpus=spec.num_gpus

@@ -13,6 +13,7 @@ from rqd.frame.environment import HostEnvironment
 from rqd.frame.exits import FrameEnd
 from rqd.frame.ladder import Grace
 from rqd.frame.records import Records
+from rqd.frame.statedisk import StateDisk
 from rqd.frame.withholding import Withholding
 from rqd.logging.interfaces import IFrameLogs, IWorkers
 from rqd.logging.rules import ExitStatusRule
@@ -46,6 +47,7 @@ class Site(NamedTuple):
     ledger: Ledger
     withholding: Withholding
     records: Records
+    disk: StateDisk
     berths: Berths
     clearing: Clearing
     workers: IWorkers

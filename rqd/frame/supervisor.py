@@ -35,6 +35,8 @@ class Supervisor(ProcessProtocol):
         self.gone: Deferred[int] = Deferred()
         self._frame: Deferred[int] | None = None
         self._status: int | None = None
+        self._writing = False
+        self._waiting: list[Deferred[None]] = []
 
     @property
     def running(self) -> bool:
@@ -51,6 +53,13 @@ class Supervisor(ProcessProtocol):
         self._process.write(orders)
         return self._frame
 
+    def when_written(self) -> Deferred[None]:
+        """Fire once the end that it told is in the chain file, too, or it is gone itself."""
+        written: Deferred[None] = Deferred()
+        self._waiting.append(written)
+        self._check_written()
+        return written
+
     def dismiss(self) -> None:
         """There will be no more orders: it ends, if a frame still runs then after that."""
         self._process.closeStdin()
@@ -62,7 +71,19 @@ class Supervisor(ProcessProtocol):
 
     def told(self, status: int) -> None:
         """The frame has ended: ``status`` is what its shell said."""
+        self._writing = True
         self._ended(status << 8)
+
+    def wrote(self) -> None:
+        """The end is in the chain file."""
+        self._writing = False
+        self._check_written()
+
+    def _check_written(self) -> None:
+        if not (self._writing and self.running):
+            waiting, self._waiting = self._waiting, []
+            for written in waiting:
+                written.callback(None)
 
     def connectionMade(self) -> None:
         self.pid = self._process.pid
@@ -70,6 +91,7 @@ class Supervisor(ProcessProtocol):
     def processExited(self, reason: Failure) -> None:
         self._status = reason.value.status  # type: ignore[union-attr]
         self._ended(self._status)
+        self._check_written()
         self.gone.callback(self._status)
 
     def _ended(self, status: int) -> None:
@@ -138,7 +160,13 @@ class Supervisors:
         *lines, self._heard = (self._heard + os.read(self._reading, 1 << 16)).split(b"\n")
         for line in lines:
             try:
-                pid, status = map(int, line.split())
-                self._running[pid].told(status)
-            except (ValueError, KeyError):
+                self._heard_of(*map(int, line.split()))
+            except (ValueError, TypeError, KeyError):
                 self.log.warn("no end of a frame line={line}", line=line)
+
+    def _heard_of(self, pid: int, status: int | None = None) -> None:
+        """Raises KeyError for an end of nobody; one that has nothing more to do may be gone."""
+        if status is not None:
+            self._running[pid].told(status)
+        elif pid in self._running:
+            self._running[pid].wrote()

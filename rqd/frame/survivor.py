@@ -81,6 +81,12 @@ class Survivor:
             self._reactor.removeReader(self)
         self._ended()
 
+    def when_written(self) -> Deferred[None]:
+        """Fire once it is gone: it writes the end of its frame before that."""
+        written: Deferred[None] = Deferred()
+        self.gone.addCallback(_tell, written)
+        return written
+
     def _look(self) -> None:
         if not self.running:
             return
@@ -115,3 +121,8 @@ class Survivor:
     def connectionLost(self, reason: Failure) -> None:
         """The reactor ends."""
         self._close()
+
+
+def _tell(status: int, written: Deferred[None]) -> int:
+    written.callback(None)
+    return status

@@ -12,18 +12,21 @@ import os
 from contextlib import suppress
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from rqd.host.record import HostRecord, decode, encode
 from rqd.log import Logger
 from rqd.logging.interfaces import IWorkers
+from rqd.logging.mounts import WorkersStopped
 from rqd.private import read_private
 
 NAME = "host.json"
 #: How long whoever asked for a change waits for the disk, seconds: a disk that hangs must not look
 #: like an agent that does.
 PATIENCE = 1.0
+#: Seconds until a write that failed is tried again.
+RETRY = 10.0
 #: Bytes. No record is as long.
 _LARGEST = 64 << 10
 
@@ -69,12 +72,16 @@ def save(folder: str, text: bytes) -> None:
             os.fsync(opened)
         os.replace(new, path)
     except BaseException:
-        os.unlink(new)
+        with suppress(OSError):  # the reason for the first is what counts
+            os.unlink(new)
         raise
 
 
 class Keeper:
-    """Writes the newest record, one write at a time; those in between are never written."""
+    """Writes the newest record, one write at a time; those in between are never written.
+
+    What can't be written is tried again until it can: said once, and once that it is over.
+    """
 
     log = Logger()
 
@@ -84,7 +91,8 @@ class Keeper:
         self._workers = workers
         self._newest: HostRecord | None = None
         self._on_disk: HostRecord | None = None
-        self._writing = False
+        self._writing = self._failing = False
+        self._retry: IDelayedCall | None = None
         self._waiting: list[Deferred[None]] = []
 
     def found(self, record: HostRecord) -> None:
@@ -108,6 +116,8 @@ class Keeper:
     def _write(self) -> None:
         if self._writing:
             return
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
         waiting, self._waiting = self._waiting, []
         if self._newest is None or self._newest == self._on_disk:
             _tell(waiting)
@@ -120,14 +130,22 @@ class Keeper:
 
     def _written(self, _: None, record: HostRecord) -> None:
         self._on_disk = record
+        if self._failing:
+            self._failing = False
+            self.log.info("locks and NIMBY would survive a restart again")
 
     def _failed(self, failure: Failure) -> None:
-        self.log.error(
-            "locks and NIMBY would not survive a restart reason={reason}", reason=failure.value
-        )
+        if failure.check(WorkersStopped):
+            return
+        self._retry = self._reactor.callLater(RETRY, self._write)
+        if not self._failing:
+            self._failing = True
+            self.log.error(
+                "locks and NIMBY would not survive a restart reason={reason}", reason=failure.value
+            )
 
     def _ended(self, _: None, record: HostRecord, waiting: list[Deferred[None]]) -> None:
-        """Go on with what is newer by now; a write that failed isn't repeated."""
+        """Go on with what is newer by now; a write that failed isn't repeated at once."""
         self._writing = False
         _tell(waiting)
         if record != self._newest:

@@ -130,7 +130,7 @@ class DirectLog:
         self._rounds = rounds
         self._output: int | None = None
         self._pause = RETRY_FIRST
-        self._said = False
+        self._troubles = means.troubles
 
     @property
     def size(self) -> int:
@@ -161,10 +161,10 @@ class DirectLog:
     def looked(self, found: Found) -> None:
         """See ``Watched``."""
         if isinstance(found, OSError):
-            self._say(found)
+            self._troubles.begin(self.path, str(found))
             return
         size, written = found
-        self._said = False
+        self._troubles.end(self.path)
         self.last_output = min(written, self._wall_clock())
         self._size.value = size
         self._size.check()
@@ -184,25 +184,32 @@ class DirectLog:
         """Look no more."""
         self._rounds.leave(self)
         if self._output is not None:
-            self._workers.run(self.path, os.close, self._output).addErrback(self._say)
+            self._workers.run(self.path, os.close, self._output).addErrback(self._not_closed)
             self._output = None
+
+    def late(self) -> None:
+        """It hangs."""
+        self._troubles.begin(self.path, "the file system does not answer")
 
     def _add_footer(self, footer: bytes, closed: Deferred[None]) -> None:
         output, self._output = self._output, None
         adding = self._workers.run(self.path, self._file.add_footer, footer, output)
-        adding.addCallbacks(closed.callback, self._try_later, errbackArgs=(footer, closed))
+        adding.addCallbacks(
+            self._complete,
+            self._try_later,
+            callbackArgs=(closed,),
+            errbackArgs=(footer, closed),
+        )
+
+    def _complete(self, _: None, closed: Deferred[None]) -> None:
+        self._troubles.end(self.path)
+        closed.callback(None)
 
     def _try_later(self, failure: Failure, footer: bytes, closed: Deferred[None]) -> None:
         if not failure.check(WorkersStopped):
-            self._say(failure.value)
+            self._troubles.begin(self.path, str(failure.value))
             self._reactor.callLater(self._pause, self._add_footer, footer, closed)
             self._pause = min(self._pause * 2, RETRY_LAST)
 
-    def _say(self, problem: object) -> None:
-        if not self._said:
-            self._said = True
-            self.log.warn(
-                "log cannot be reached log={path} error={error}",
-                path=self.path,
-                error=str(problem),
-            )
+    def _not_closed(self, failure: Failure) -> None:
+        self.log.debug("log: {error} log={path}", path=self.path, error=failure.value)

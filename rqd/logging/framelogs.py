@@ -21,6 +21,7 @@ from rqd.logging.logfile import LogFile
 from rqd.logging.mounttable import MountTable
 from rqd.logging.rounds import Rounds
 from rqd.logging.spoollog import Means, SpoolLog
+from rqd.logging.troubles import Troubles
 from rqd.logging.watching import OutputSize
 
 _Found = tuple[Position, int]
@@ -42,9 +43,11 @@ class FrameLogs:
         blanks: Blanks,
         max_size: int,
         wall_clock: Callable[[], float] = time.time,
+        spools_hang: Callable[[], bool] = lambda: False,
     ) -> None:
         """``max_size``: bytes of output after which ``too_big`` is called, 0 for no limit."""
-        self._means = Means(reactor, workers, wakeups, wall_clock)
+        troubles = Troubles(lambda path: table.mount_of(path).point)
+        self._means = Means(reactor, workers, wakeups, wall_clock, spools_hang, troubles)
         self._workers = workers
         self._table = table
         self._blanks = blanks

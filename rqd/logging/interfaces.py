@@ -63,6 +63,9 @@ class IFrameLog(Interface):
         pending and tries on for as long as that takes: the caller decides how long to wait.
         """
 
+    def late() -> None:
+        """Somebody does not wait for it any longer: say that it hangs, once for its mount."""
+
     def leave() -> None:
         """Stop following without a footer (the agent stops, the frame goes on)."""
 

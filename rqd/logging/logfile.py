@@ -53,9 +53,16 @@ class LogFile:
         return facts.st_size
 
     def adopt(self, descriptor: int) -> None:
-        """Have it open by a descriptor that somebody else has no use for any more."""
+        """Have it open by a descriptor that somebody else is done with, if it has its name yet."""
         self.abandon()
-        self._descriptor = descriptor
+        try:
+            named = os.path.samestat(os.fstat(descriptor), os.lstat(self.path))
+        except OSError:
+            named = False
+        if named:
+            self._descriptor = descriptor
+        else:
+            os.close(descriptor)
 
     def create(self, header: bytes, note: Callable[[], None]) -> None:
         """A new log with ``header``, closed again; an old one is rotated.

@@ -21,7 +21,8 @@ from rqd.logging.checkpoint import Position
 from rqd.logging.copier import Copier, Outcome, Work
 from rqd.logging.interfaces import IFrameLog, IWakeups, IWorkers
 from rqd.logging.mounts import WorkersStopped
-from rqd.logging.watching import OutputSize, SpoolWatch
+from rqd.logging.troubles import Troubles
+from rqd.logging.watching import POLL, OutputSize, SpoolWatch
 
 JOB = 8 << 20
 """Bytes copied by one job at most, so that logs on a mount take turns."""
@@ -43,6 +44,9 @@ class Means(NamedTuple):
     workers: IWorkers
     wakeups: IWakeups
     wall_clock: Callable[[], float]
+    spools_hang: Callable[[], bool]
+    """Whether the disk of the spools does not answer: they are not touched on the reactor then."""
+    troubles: Troubles
 
 
 @implementer(IFrameLog)
@@ -67,12 +71,15 @@ class SpoolLog:
         self._size = size
         self._reactor = means.reactor
         self._workers = means.workers
+        self._spools_hang = means.spools_hang
+        self._troubles = means.troubles
         self._watch = SpoolWatch(
             spool_path,
             size,
             reactor=means.reactor,
             wakeups=means.wakeups,
             wall_clock=means.wall_clock,
+            hangs=means.spools_hang,
             changed=self._changed,
             restarted=self._spool_restarted,
         )
@@ -84,7 +91,6 @@ class SpoolLog:
         self._closed: Deferred[None] | None = None
         self._retry: IDelayedCall | None = None
         self._pause = RETRY_FIRST
-        self._said = False
 
     @property
     def size(self) -> int:
@@ -117,12 +123,19 @@ class SpoolLog:
     def close(self, footer: bytes) -> Deferred[None]:
         """Copy the rest, add the footer."""
         self._watch.stop()
+        closed = self._closed = Deferred()
+        self._finish(footer)
+        return closed
+
+    def _finish(self, footer: bytes) -> None:
+        """See how much there is in the end, as soon as that can be seen."""
+        if self._spools_hang():
+            self._reactor.callLater(POLL, self._finish, footer)
+            return
         self._watch.look()
         self._footer = footer
-        closed = self._closed = Deferred()
         self._stop_retry()
         self._go_on()
-        return closed
 
     def leave(self) -> None:
         """Stop; the log stays as it is, for the next agent."""
@@ -219,7 +232,7 @@ class SpoolLog:
 
     def _failed(self, error: str) -> None:
         """Try again later; say so once."""
-        self._say("log cannot be written, text waits log={path} error={error}", error=error)
+        self._troubles.begin(self.path, error)
         if not self._left:
             self._retry = self._reactor.callLater(self._pause, self._try_again)
             self._pause = min(self._pause * 2, RETRY_LAST)
@@ -235,15 +248,13 @@ class SpoolLog:
 
     def _recovered(self) -> None:
         self._pause = RETRY_FIRST
-        if self._said:
-            self._said = False
-            self.log.info("log can be written again log={path}", path=self.path)
+        self._troubles.end(self.path)
 
     def _say_if_silent(self) -> None:
         if self._job_since is not None and self._reactor.seconds() - self._job_since > SILENCE:
-            self._say("log file system does not answer, text waits log={path}")
+            self.late()
 
-    def _say(self, template: str, **fields: str) -> None:
-        if not self._said:
-            self._said = True
-            self.log.warn(template, path=self.path, **fields)
+    def late(self) -> None:
+        """The disk of the spools may be to blame, and is spoken of by others."""
+        if not self._spools_hang():
+            self._troubles.begin(self.path, "the file system does not answer")

@@ -22,7 +22,7 @@ PAUSE = 1.0
 """Seconds without output after which the pace begins anew; a line now and then doesn't."""
 
 POLL = 1.0
-"""Seconds between looks at a quiet spool where inotify is not to be had."""
+"""Seconds between looks at a quiet spool where inotify is not to be had, or its disk hangs."""
 
 
 class OutputSize:
@@ -56,7 +56,9 @@ class SpoolWatch:
         wall_clock: Callable[[], float],
         changed: Callable[[], None],
         restarted: Callable[[], None],
+        hangs: Callable[[], bool] = lambda: False,
     ) -> None:
+        """``hangs``: whether a look at the spool would hold up the reactor just now."""
         self.marks = Marks()
         self.seen = 0
         self.last_output = wall_clock()
@@ -67,6 +69,7 @@ class SpoolWatch:
         self._reactor = reactor
         self._wakeups = wakeups
         self._wall_clock = wall_clock
+        self._hangs = hangs
         self._changed = changed
         self._restarted = restarted
         self._token: int | None = None
@@ -112,6 +115,9 @@ class SpoolWatch:
 
     def _tick(self) -> None:
         self._call = self._token = None
+        if self._hangs():
+            self._call = self._reactor.callLater(POLL, self._tick)
+            return
         self.streak = self.streak + 1 if self.look() else 0
         if self.streak:
             self._look_again()

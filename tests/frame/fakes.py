@@ -111,6 +111,7 @@ class FakeProcess:
         """The frame is gone: C{status} is what its shell said. The supervisor waits for more."""
         self.orders = b""
         self.protocol.told(status)  # type: ignore[attr-defined]
+        self.protocol.wrote()  # type: ignore[attr-defined]
         if not self.waits:
             self.die(0)
 

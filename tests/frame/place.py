@@ -20,6 +20,7 @@ from rqd.frame.remains import Remains
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
+from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity
 from rqd.frame.withholding import Withholding
@@ -50,7 +51,10 @@ class Place:
         records = Records(str(self.state), str(self.temp), Blanks(str(self.state)))
         records.prepare()
         self.supervisors = Supervisors(self.reactor, reactor=self.reactor)
-        self.clearing = Clearing(reactor=self.reactor, workers=self.workers)
+        self.disk = StateDisk(
+            [str(self.state), str(self.temp)], reactor=self.reactor, workers=self.workers
+        )
+        self.clearing = Clearing(reactor=self.reactor, disk=self.disk)
         self.resting: Deferred[Remains] = Deferred()
         """What is left of the frame that was over last."""
         self.posted: list[tuple[str, bytes]] = []
@@ -85,6 +89,7 @@ class Place:
             ledger=self.ledger,
             withholding=self.withholding,
             records=records,
+            disk=self.disk,
             berths=self.berths(None),
             clearing=self.clearing,
             workers=self.workers,
@@ -131,7 +136,7 @@ class Place:
             str(self.state),
             reactor=self.reactor,
             supervisors=self.supervisors,
-            workers=self.workers,
+            disk=self.disk,
             clearing=self.clearing,
             groups=groups,
         )

@@ -151,6 +151,36 @@ class TroubleTests(BerthsCase):
         self.assertIn("the process can't be started: [Errno 11]", self.failed(self.berths.take()))
         self.nothing_left()
 
+    def test_half_way(self) -> None:
+        """Where one is refused, no group and no descriptor is left of those made with it."""
+        tree = self.place.folder / "tree"
+        tree.mkdir()
+        groups = CgroupTree(tree)
+        berths = self.place.berths(groups)
+        self.take(berths)
+        before = len(os.listdir("/proc/self/fd"))
+        made: list[Path] = []
+
+        def create(key: str) -> Path:
+            if made:
+                raise OSError(28, "No space left on device")
+            made.append(CgroupTree.create(groups, key))
+            return made[-1]
+
+        self.patch(groups, "create", create)
+        self.place.workers.hold(STATE)
+        berths.start()
+        waiting = berths.take()
+        self.patch(os, "unlink", self.read_only)
+        self.place.workers.release(STATE)
+        self.failed(waiting)
+        self.assertEqual(len(made), 1)
+        self.assertEqual(len(os.listdir(tree)), 1)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+    def read_only(self, path: str) -> None:
+        raise OSError(30, "Read-only file system")
+
     def test_groups_refused(self) -> None:
         """And a control group that can't be made."""
         berths = self.place.berths(CgroupTree(Path("/proc/nowhere")))

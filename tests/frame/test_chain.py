@@ -218,7 +218,7 @@ class RunTests(SynchronousTestCase):
         command = ["/bin/bash", "-c", handed_on, "bash", *supervisor("")]
         subprocess.run(command, input=text, pass_fds=[telling], check=False)
         os.close(telling)
-        self.assertRegex(os.read(hearing, 99), rb"\A\d+ 6\n\Z")
+        self.assertRegex(os.read(hearing, 99), rb"\A(\d+) 6\n\1\n\Z")
         os.close(hearing)
         self.assertNotIn("pipe:", (self.folder / "out").read_text())
 

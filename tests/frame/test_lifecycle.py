@@ -12,10 +12,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.chain import program
-from rqd.frame.clearing import PAUSE
+from rqd.frame.clearing import PAUSE, RETRY
 from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import END_PATIENCE, Frame, Kill, NotTaken, Phase
 from rqd.frame.output import OPEN_PATIENCE
+from rqd.frame.statedisk import LAUNCH_PATIENCE, RETRY_FIRST
 from rqd.frame.users import Identity
 from rqd.logging.rules import ExitStatusRule
 from rqd.refusals import Refused, Unavailable
@@ -257,6 +258,44 @@ class NotTakenTests(LifeCase):
         self.assertEqual(self.place.started(), 0)
         self.assertIn("the state folder can't take the frame", self.footer)
 
+    def test_no_log_in_trouble(self) -> None:
+        """While the state folder is known to fail, no log is made of a frame that is refused."""
+        (self.place.state / "frames").rmdir()
+        self.refused()
+        del self.place.logs.logs[self.frame.output.path]
+        self.refused()
+        self.assertEqual(self.place.logs.logs, {})
+
+    def test_hangs(self) -> None:
+        """A state folder that hangs; it never starts, and leaves nothing when that is over."""
+        self.place.workers.hold("state")
+        self.begin()
+        self.place.reactor.advance(LAUNCH_PATIENCE)
+        self.failureResultOf(self.life, NotTaken)
+        why = self.failureResultOf(self.frame.recorded, Unavailable).getErrorMessage()
+        self.assertEqual(why, "the state folder can't take the frame: it does not answer")
+        self.assertEqual(self.place.ledger.counts().booked, 0)
+        self.gone()
+
+    def test_hangs_at_the_record(self) -> None:
+        """So is one whose record is being written: it is removed after that."""
+        self.successResultOf(self.place.site.berths.take())
+        self.place.site.berths.start()
+        self.place.workers.hold("state")
+        self.begin()
+        self.place.reactor.advance(LAUNCH_PATIENCE)
+        self.failureResultOf(self.life, NotTaken)
+        self.failureResultOf(self.frame.recorded, Unavailable)
+        self.gone()
+
+    def gone(self) -> None:
+        """The disk is back: nothing was started, and nothing is left of the frame."""
+        self.place.reactor.advance(PAUSE)
+        self.place.workers.release("state")
+        self.place.reactor.pump([PAUSE] * 2)
+        self.assertEqual(self.place.started(), 0)
+        self.assertEqual([name for name in self.place.left() if self.frame.key in name], [])
+
     def test_nothing_left(self) -> None:
         """Nothing is reserved for it, and nothing on disk but its log."""
         (self.place.state / "frames").rmdir()
@@ -349,6 +388,76 @@ class EndTests(LifeCase):
         self.run_shell()
         self.place.workers.broken["state"] = OSError(5, "Input/output error")
         self.assertEqual(self.end(0), b"0/0 ")
+
+    def test_written_late(self) -> None:
+        """A report that could not be written is, when the disk is back."""
+        self.run_shell()
+        self.place.workers.broken["state"] = OSError(28, "full")
+        self.assertEqual(self.end(3), b"3/0 ")
+        self.assertNotIn("report", self.last_line())
+        self.place.workers.broken.clear()
+        self.place.reactor.advance(RETRY_FIRST)
+        self.assertIn("report", self.last_line())
+
+    def test_forgotten_before(self) -> None:
+        """It is not, if Cuebot has it by then."""
+        self.run_shell()
+        self.place.workers.broken["state"] = OSError(28, "full")
+        self.end(3)
+        self.place.workers.broken.clear()
+        remains = self.successResultOf(Deferred.fromCoroutine(self.frame.come_to_rest()))
+        remains.remove()
+        self.place.reactor.pump([RETRY] * 2)
+        self.assertEqual(len(self.place.disk.unkept), 0)
+        self.assertEqual([name for name in self.place.left() if name.endswith(".record")], [])
+
+    def test_kill_written_late(self) -> None:
+        """So is why it is being killed."""
+        self.run_shell()
+        self.place.workers.broken["state"] = OSError(28, "full")
+        self.frame.kill(WANTED)
+        self.place.workers.broken.clear()
+        self.place.reactor.advance(RETRY_FIRST)
+        self.assertIn("kill", self.last_line())
+        self.end(143)
+
+    def test_state_folder_hangs(self) -> None:
+        """A state folder that hangs delays the report for a bounded time; it is written then."""
+        self.run_shell()
+        self.place.workers.hold("state")
+        self.members.alive = []
+        self.place.process.end(3)
+        self.place.reactor.advance(END_PATIENCE - 0.1)
+        self.assertNoResult(self.life)
+        self.place.reactor.advance(0.2)
+        self.place.turn()
+        self.assertEqual(self.report(), b"3/0 ")
+        self.place.workers.release("state")
+        self.assertIn("report", self.last_line())
+
+    def test_chain_file_broken(self) -> None:
+        """A failed frame whose chain file can't be read is taken to have started."""
+        self.run_shell()
+        self.place.workers.broken["state"] = OSError(5, "Input/output error")
+        self.assertEqual(self.end(3), b"3/0 ")
+
+    def last_line(self) -> dict[str, object]:
+        record = self.place.state / "frames" / f"{self.frame.key}.record"
+        found: dict[str, object] = json.loads(record.read_bytes().splitlines()[-1])
+        return found
+
+    def test_leftovers_wait_for_the_chain_file(self) -> None:
+        """What a frame left is ended, with its supervisor, once that has written its end."""
+        self.run_shell()
+        wrote = self.place.process.protocol.wrote  # type: ignore[attr-defined]
+        self.place.process.protocol.wrote = lambda: None  # type: ignore[attr-defined]
+        self.place.process.end(0)
+        self.place.turn()
+        self.assertEqual(self.report(), b"0/0 ")
+        self.assertEqual(self.members.kills, 0)
+        wrote()
+        self.place.reactor.pump([0.05] * 4)
+        self.assertEqual(self.members.alive, [])
 
     def test_log_hangs(self) -> None:
         """A log that hangs delays the report for a bounded time; its footer comes in the end."""

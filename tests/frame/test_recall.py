@@ -34,8 +34,8 @@ def record(folder: str) -> bytes:
     """A whole one, as the agent writes it."""
     records = Records(f"{folder}/state", f"{folder}/temp", Blanks(f"{folder}/state"))
     records.prepare()
+    records.files("key").remove()
     files = records.files("key")
-    files.remove()
     files.create(
         frame_spec(request=b"asked"),
         RESERVATION,

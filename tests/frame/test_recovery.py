@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.latelogs import AT_ONCE
 from rqd.frame.lifecycle import END_PATIENCE, Kill, Phase
-from rqd.frame.records import KillNote
+from rqd.frame.records import STATE, KillNote
 from rqd.frame.recovery import Recovery
+from rqd.frame.statedisk import RETRY_FIRST, RETRY_LAST
 from rqd.frame.survivor import POLL
 from rqd.logging.interfaces import IFrameLog
 from rqd.refusals import AlreadyRunning
@@ -130,6 +131,31 @@ class RunningTests(RecoveryCase):
         self.settle()
         left = [name for name in self.place.left() if name.startswith(("f.1", "b1", "openrqd"))]
         self.assertEqual(left, [])
+
+    def test_ends_in_trouble(self) -> None:
+        """A disk that fails to tell its end is waited for: nobody else knows it."""
+        self.running()
+        self.recover()
+        self.place.workers.broken[STATE] = OSError(5, "Input/output error")
+        self.ends(b"exit 3\n")
+        self.place.reactor.pump([RETRY_LAST] * 3)
+        self.assertEqual(self.reports, [])
+        del self.place.workers.broken[STATE]
+        self.place.reactor.advance(RETRY_LAST)
+        self.place.turn()
+        self.assertEqual(self.reports, [b"3/0 "])
+
+    def test_account_lost(self) -> None:
+        """A chain file that can't be read from a disk that works says nothing."""
+        self.running()
+        self.recover()
+        self.earlier.chain().unlink()
+        self.earlier.chain().mkdir()
+        self.earlier.ends()
+        self.place.reactor.advance(POLL)
+        self.place.reactor.advance(RETRY_FIRST)
+        self.place.turn()
+        self.assertTrue(self.reports[0].startswith(b"1/19 "))
 
     def test_vanishes(self) -> None:
         """It vanishes under the eyes of the agent."""

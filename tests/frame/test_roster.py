@@ -142,6 +142,16 @@ class LaunchTests(RosterCase):
         self.assertRaises(UnknownFrame, self.roster.kill, "f", "not wanted")
         self.launch()
 
+    def test_state_folder_silent(self) -> None:
+        """A state folder that has said nothing for a while: nobody waits for it."""
+        self.launch("a")
+        self.place.workers.hold("state")
+        self.place.disk.run(lambda: None)
+        self.place.reactor.advance(7)
+        self.assertEqual(self.refused(Unavailable), "the state folder has not answered for 7 s")
+        self.place.workers.release("state")
+        self.launch()
+
     def test_shared_resource(self) -> None:
         """Two frames of one resource id are two frames."""
         self.launch("a", resource_id="r")

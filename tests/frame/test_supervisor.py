@@ -82,6 +82,18 @@ class EndsTests(SupervisorCase):
         self.tell(b"%d 3\n" % self.supervisor.pid)
         self.assertEqual(self.successResultOf(ended), 3 << 8)
 
+    def test_written(self) -> None:
+        """Its berth is free once the end is in the chain file, too, or will never be."""
+        self.successResultOf(self.supervisor.when_written())
+        wrote = b"%d\n" % self.supervisor.pid
+        for finish in (lambda: self.tell(wrote), lambda: self.process.die(9)):
+            self.supervisor.order(b"go\n")
+            self.tell(b"%d 3\n" % self.supervisor.pid)
+            written = self.supervisor.when_written()
+            self.assertNoResult(written)
+            finish()
+            self.successResultOf(written)
+
     def test_in_pieces(self) -> None:
         """Also if it is read in two pieces, or with others."""
         other = self.supervisors.start(ARGUMENTS, 2)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.host.keeping import PATIENCE, Keeper, load, save
+from rqd.host.keeping import PATIENCE, RETRY, Keeper, load, save
 from rqd.host.record import HostRecord, decode, encode
 from tests.environments import lacks
 from tests.frame.fakes import Workers
@@ -154,6 +156,21 @@ class KeeperTests(FileCase):
         self.successResultOf(kept)
         self.workers.release("host")
         self.assertEqual(self.on_disk(), RECORD)
+
+    def test_tried_again(self) -> None:
+        """What could not be written is, when the disk is back; the trouble is said once."""
+        said: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(said.append)
+        self.addCleanup(globalLogPublisher.removeObserver, said.append)
+        self.workers.broken["host"] = OSError(28, "No space left on device")
+        self.keeper.keep(RECORD)
+        self.clock.pump([RETRY] * 10)
+        self.assertEqual([event["log_level"].name for event in said], ["error"])
+        del self.workers.broken["host"]
+        self.clock.advance(RETRY)
+        self.assertEqual(self.on_disk(), RECORD)
+        self.assertEqual([event["log_level"].name for event in said], ["error", "info"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_fails(self) -> None:
         """A disk that fails is no reason not to lock; the next change is tried again."""

@@ -163,12 +163,18 @@ Steps = Coroutine[Any, Any, None]
 
 
 def on_agent(
-    before: str = "", *, mounts: bool = False, clean: bool = True, **settings: dict[str, Any]
+    before: str = "",
+    *,
+    mounts: bool = False,
+    clean: bool = True,
+    prepare: Callable[[AgentCase, Agent], object] | None = None,
+    **settings: dict[str, Any],
 ) -> Callable[[Callable[[Any, Agent], Steps]], Callable[[Any], Deferred[None]]]:
     """Run a test method on an agent of its own, with these sections of configuration.
 
-    The agent is stopped at the end, in order and whatever happens. Unless ``clean`` is false the
-    test also fails if a frame left anything. What fails carries the agent's log.
+    The agent is stopped at the end, in order and whatever happens; what ``prepare`` has added as
+    clean-ups comes after that. Unless ``clean`` is false the test also fails if a frame left
+    anything. What fails carries the agent's log.
     """
 
     def decorate(test: Callable[[Any, Agent], Steps]) -> Callable[[Any], Deferred[None]]:
@@ -176,6 +182,8 @@ def on_agent(
             if mounts and os.geteuid() != 0:
                 lacks("mount namespaces need root")
             agent = Agent(**settings)
+            if prepare is not None:
+                prepare(case, agent)
             case.addCleanup(lambda: Deferred.fromCoroutine(agent.stop()))
             try:
                 await agent.start(before, mounts=mounts)

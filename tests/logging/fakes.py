@@ -68,6 +68,9 @@ class MemoryLog:
         kept = self.output.splitlines(keepends=True) if lines > 0 else []
         return succeed(b"".join(kept[-lines:])[-(1 << 20) :])
 
+    def late(self) -> None:
+        """As in ``IFrameLog``."""
+
     def close(self, footer: bytes) -> Deferred[None]:
         """As in ``IFrameLog``."""
         waiting: Deferred[None] = Deferred()

@@ -14,7 +14,7 @@ from rqd.logging.framelogs import FrameLogs
 from rqd.logging.interfaces import LogUnavailable
 from rqd.logging.mounttable import MountTable
 from rqd.logging.spoollog import FAR_BEHIND, JOB, RETRY_FIRST, SILENCE
-from rqd.logging.watching import PACE_FIRST, PACE_LAST
+from rqd.logging.watching import PACE_FIRST, PACE_LAST, POLL
 from tests.logging.seams import InlineWorkers, StandInWakeups
 
 MORE = FAR_BEHIND + 1
@@ -46,7 +46,9 @@ class SpoolLogTests(SynchronousTestCase):
             table=table,
             blanks=Blanks(self.folder),
             max_size=0,
+            spools_hang=lambda: self.spools_hang,
         )
+        self.spools_hang = False
         self.warnings: list[str] = []
         globalLogPublisher.addObserver(self.observe)
         self.addCleanup(globalLogPublisher.removeObserver, self.observe)
@@ -158,6 +160,21 @@ class SpoolLogTests(SynchronousTestCase):
         self.workers.held = True
         self.write(b"one\ntwo\n")
         self.assertEqual(self.successResultOf(log.tail(1)), b"two\n")
+
+    def test_end_while_spools_hang(self) -> None:
+        """A log whose spool can't be looked at is finished later, with all that was printed."""
+        log = self.open()
+        self.spools_hang = True
+        self.write(b"one\n")
+        closed = log.close(b"footer\n")
+        log.late()
+        self.clock.pump([POLL] * 5)
+        self.assertNoResult(closed)
+        self.spools_hang = False
+        self.clock.advance(POLL)
+        self.successResultOf(closed)
+        self.assertTrue(self.text().endswith(b"one\nfooter\n"))
+        self.assertEqual(self.warnings, [])
 
     def test_silence_is_said_once(self) -> None:
         """A file system that doesn't answer is worth one line in the agent's log."""

@@ -21,6 +21,7 @@ class SpoolWatchTests(SynchronousTestCase):
         self.wakeups = StandInWakeups()
         self.events: list[str] = []
         self.now = NOW
+        self.hangs = False
         self.path = self.mktemp()
         self.size = OutputSize(10, lambda: self.events.append("too big"))
         self.watch = SpoolWatch(
@@ -31,6 +32,7 @@ class SpoolWatchTests(SynchronousTestCase):
             wall_clock=lambda: self.now,
             changed=lambda: self.events.append("changed"),
             restarted=lambda: self.events.append("restarted"),
+            hangs=lambda: self.hangs,
         )
         self.write(b"")
 
@@ -54,6 +56,18 @@ class SpoolWatchTests(SynchronousTestCase):
         self.assertEqual((self.watch.seen, self.size.value, self.watch.streak), (4, 4, 1))
         self.assertEqual(self.watch.last_output, NOW - 5)
         self.assertEqual(self.watch.marks.after(0, 4), [(4, int(NOW - 5))])
+
+    def test_hangs(self) -> None:
+        """While the disk of the spool hangs it is not touched; what was written is seen then."""
+        self.watch.start()
+        self.hangs = True
+        self.write(b"one\n")
+        self.wakeups.fire()
+        self.clock.pump([POLL] * 5)
+        self.assertEqual(self.watch.seen, 0)
+        self.hangs = False
+        self.clock.advance(POLL)
+        self.assertEqual(self.watch.seen, 4)
 
     def test_output_before_the_start(self) -> None:
         """What was written while nobody looked is noticed by the start."""
