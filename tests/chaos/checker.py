@@ -72,8 +72,8 @@ def check(
 ) -> Verdict:
     """Judge all frames; ``completions`` are by key, in order of arrival.
 
-    ``unkept`` are frames of which an agent said that the state folder doesn't take their end. If
-    that agent is killed, nobody can know more than that they are over: that is counted.
+    ``unkept`` are frames that ended while the state folder took nothing. If the agent is killed
+    before it does again, nobody can know more than that they are over: that is counted.
     """
     verdict = Verdict()
     known = set()

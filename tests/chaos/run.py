@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import shutil
@@ -224,9 +225,10 @@ class Run:
         return result
 
     def _unkept(self) -> set[str]:
-        """Frames whose end is in memory only, as agents have said."""
-        said = rb"completion is kept in memory only frame_id=frame-(\w+)"
-        return {key.decode() for key in re.findall(said, self._agents.log.read_bytes())}
+        """Frames that ended, as agents said, while the state folder took nothing."""
+        said = rb"(?m)^(\S+) info .* frame ended frame_id=frame-(\w+) "
+        ends = re.findall(said, self._agents.log.read_bytes())
+        return {key.decode() for at, key in ends if self._storage.state_failed(_seconds(at))}
 
     def _judge_agents(self, verdict: Verdict) -> None:
         verdict.findings += [Finding("agent", "", text) for text in self._agents.problems]
@@ -301,6 +303,11 @@ def _until(done: Callable[[], bool], seconds: float = 30.0) -> None:
     until = time.monotonic() + seconds
     while not done() and time.monotonic() < until:
         time.sleep(0.1)
+
+
+def _seconds(stamp: bytes) -> float:
+    """A time in the agent's log, in seconds since the epoch."""
+    return dt.datetime.strptime(stamp.decode(), "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
 
 
 def _commit() -> str:

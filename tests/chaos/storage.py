@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ from tests.integration.faultmount import FaultMount
 
 #: Bytes. The logs of a long run all stay until they are checked.
 _SIZES = {"state": 192 << 20, "small": 3 << 30}
+#: Seconds after which an agent has noticed that a disk takes things again, and has written them.
+_RETURN = 3.0
 
 
 class Storage:
@@ -33,6 +36,8 @@ class Storage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.done: Counter[str] = Counter()
+        self._troubles: list[tuple[float, float]] = []
+        self._since = 0.0
         for name, size in _SIZES.items():
             self._mount_small(name, size)
         self._fuse = FaultMount(f"{folder}/faultfs")
@@ -49,6 +54,7 @@ class Storage:
 
     def begin(self, fault: Fault) -> None:
         """Let it happen."""
+        self._since = time.time()
         self.done[f"{fault.folder}: {fault.what}"] += 1
         place = self._folder / fault.folder
         if fault.folder == "fuse":
@@ -67,6 +73,12 @@ class Storage:
             _resize(place, _SIZES[fault.folder])
         else:
             _run("umount", "-l", place)
+        if fault.folder == "state":
+            self._troubles.append((self._since, time.time() + _RETURN))
+
+    def state_failed(self, at: float) -> bool:
+        """Whether the state folder took nothing then, or had only just begun to (epoch seconds)."""
+        return any(begin <= at <= end for begin, end in self._troubles)
 
     def log_folder(self, name: str) -> str:
         """Where frames of that folder log to."""
