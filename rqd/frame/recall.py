@@ -28,7 +28,8 @@ class Recorded(NamedTuple):
     """What is known of a frame that an earlier agent took.
 
     ``started_at`` and ``modified`` (when the record was last written) are in seconds since the
-    epoch, ``born`` in those of the monotonic clock. ``report`` is the completion, None while there was none; ``footer`` that of the log then.
+    epoch, ``born`` in those of the monotonic clock. ``report`` is the completion, None while there
+    was none; ``footer`` that of the log then.
     """
 
     key: str
