@@ -29,6 +29,7 @@ from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment, host_environment
 from rqd.frame.highwater import HighWater, load
+from rqd.frame.housekeeping import Housekeeping
 from rqd.frame.ladder import UNKILLABLE, Grace
 from rqd.frame.lifecycle import Frame
 from rqd.frame.loki import LokiNotice
@@ -336,6 +337,9 @@ class Assembly:
             frames=self._roster.all,
             time=time.time,
         )
+        self._housekeeping = Housekeeping(
+            self._records, reactor=self._reactor, disk=self._disk, keys=self._roster.keys
+        )
         self._high_water = HighWater(
             runner.snapshots_path,
             reactor=self._reactor,
@@ -390,6 +394,7 @@ class Assembly:
         measured = self._temp.start()
         looked = self._gpus.start()
         self._sampling.start()
+        self._housekeeping.start()
         self._berths.start()
         self._reactor.callWhenRunning(self._ending.heed_signals)
         self._reactor.callWhenRunning(self._room.start)
@@ -437,6 +442,7 @@ class Assembly:
         await self._sending.stop()
         await self._room.stop()
         self._sampling.stop()
+        self._housekeeping.stop()
         self._gpus.stop()
         self._high_water.keep()
         self._roster.leave()

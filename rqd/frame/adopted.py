@@ -61,7 +61,6 @@ class _Earlier(Frame):
         self._files = site.records.files(recorded.key, recorded.script)
         self.output = Output(self.output.path, self._files, site, spooled=recorded.spooled)
         self.started_at = recorded.started_at
-        self._born -= max(0.0, site.time() - recorded.started_at)
 
     async def _resume_log(self) -> None:
         """Go on with its log; its output is looked at at once."""
@@ -91,6 +90,7 @@ class AdoptedFrame(_Earlier):
         self.usage = usage
         self.berth = berth
         self.runs = berth.supervisor.running
+        self._born = recorded.born
         self.phase = Phase.RUNNING if self.runs else Phase.ENDING
         self.members = self._find_members(berth, this_boot)
         self._last_sign = last_sign
@@ -178,7 +178,7 @@ class AdoptedFrame(_Earlier):
         grace = super()._grace()
         if self._killed_at is None:
             return grace
-        had = max(0.0, self._site.time() - self._killed_at)
+        had = max(0.0, self._site.reactor.seconds() - self._killed_at)
         return grace._replace(timeout=max(0.0, grace.timeout - had))
 
 

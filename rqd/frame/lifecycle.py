@@ -283,6 +283,7 @@ class Frame:
             identity=self._identity,
             spooled=self._site.terms.timestamps,
             started_at=self.started_at,
+            born=self._born,
         )
 
     async def _open_log(self, environment: dict[str, str]) -> None:
@@ -477,7 +478,7 @@ class Frame:
 
     def _note(self, kill: Kill) -> None:
         """Let a later agent go on with it. Nobody waits: a disk that hangs delays no kill."""
-        note = KillNote(*kill, at=self._site.time())
+        note = KillNote(*kill, at=self._site.reactor.seconds())
         self._write(partial(self._files.write_kill, note), lambda _: None)
 
     async def _climb(self) -> None:

@@ -28,12 +28,14 @@ class Recorded(NamedTuple):
     """What is known of a frame that an earlier agent took.
 
     ``started_at`` and ``modified`` (when the record was last written) are in seconds since the
-    epoch. ``report`` is the completion, None while there was none; ``footer`` that of the log then.
+    epoch, ``born`` in those of the monotonic clock. ``report`` is the completion, None while there
+    was none; ``footer`` that of the log then.
     """
 
     key: str
     request: bytes
     started_at: float
+    born: float
     reservation: Reservation
     where: Whereabouts
     identity: Identity | None
@@ -129,6 +131,7 @@ def _begun(key: str, content: dict[str, Any], modified: float) -> Recorded:
         key=key,
         request=_bytes(content, "request"),
         started_at=_time(content, "started_at"),
+        born=_time(content, "born"),
         reservation=_reservation(_typed(content, "reservation", dict)),
         where=_whereabouts(_typed(content, "where", dict)),
         identity=_identity(content.get("identity")),

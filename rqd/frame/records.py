@@ -39,7 +39,7 @@ from rqd.frame.spec import FrameSpec
 from rqd.frame.users import Identity
 from rqd.system.reservations import Reservation
 
-VERSION = 2
+VERSION = 3
 _launches = count()
 #: The workers that all calls run in: those of the state folder, whatever happens to log folders.
 STATE = "state"
@@ -64,7 +64,7 @@ class Whereabouts(NamedTuple):
 
 
 class KillNote(NamedTuple):
-    """A kill that was begun ``at`` (seconds since the epoch); the rest is as in ``Kill``."""
+    """A kill that was begun ``at`` (seconds of the monotonic clock); the rest is as in ``Kill``."""
 
     reason: str
     status: int | None
@@ -112,14 +112,19 @@ class FrameFiles:
         identity: Identity | None,
         spooled: bool,
         started_at: float,
+        born: float,
     ) -> None:
         """Make everything that a start needs; raises OSError, and then leaves nothing.
+
+        It was accepted when the date was ``started_at`` (seconds since the epoch) and the monotonic
+        clock, which all agents of one boot share, said ``born``.
 
         The spool belongs to the frame's user, so that ``/dev/stderr`` can be opened again.
         """
         given = {
             "version": VERSION,
             "started_at": started_at,
+            "born": born,
             "request": _base64(spec.request),
             "reservation": reservation._asdict(),
             "where": where._asdict(),

@@ -68,6 +68,10 @@ class Roster:
         """Return the frames that run here, or are about to."""
         return list(self._frames.values())
 
+    def keys(self) -> set[str]:
+        """Return the keys of all frames that Cuebot does not know to be over."""
+        return {frame.key for frame in self._frames.values()} | self._unsettled.keys()
+
     def get(self, frame_id: str) -> Frame:
         """Return a frame; raises UnknownFrame."""
         try:

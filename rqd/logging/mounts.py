@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -26,6 +26,9 @@ T = TypeVar("T")
 PER_MOUNT = 2
 """Threads a mount gets: one slow file must not hold up its neighbours; more buys little."""
 
+PATIENCE = 0.005
+"""Seconds for which jobs wait for the first thread before another helps."""
+
 
 class IWorkersReactor(IReactorTime, IReactorFromThreads):
     """What the workers need of a reactor."""
@@ -36,38 +39,71 @@ class WorkersStopped(Exception):
 
 
 class _Crew:
-    """The threads of one mount: one queue, a thread more only when all are busy."""
+    """The threads of one mount, and the jobs that they share.
 
-    def __init__(self, name: str, deliver: Callable[[_Crew, Deferred[Any] | None, Any], None]):
+    The first thread takes them, one after the other: jobs take fractions of a millisecond, and
+    threads that are woken for each only wait for each other. The next one helps with what still
+    waits after a moment.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reactor: IReactorTime,
+        deliver: Callable[[_Crew, Deferred[Any] | None, Any], None],
+    ) -> None:
         self._name = name
+        self._reactor = reactor
         self._deliver = deliver
-        self._jobs: SimpleQueue[tuple[Deferred[Any], Callable[..., Any], Any] | None]
-        self._jobs = SimpleQueue()
+        self._jobs: deque[tuple[Deferred[Any], Callable[..., Any], Any]] = deque()
+        #: Each thread's own: True to take a job, if one is left, False to end.
+        self._calls: list[SimpleQueue[bool]] = []
+        self._help: IDelayedCall | None = None
         self.unfinished = 0
         self.threads = 0
 
     def put(self, waiting: Deferred[Any], function: Callable[..., Any], args: Any) -> None:
         """Queue a job; on the reactor."""
         self.unfinished += 1
-        if self.unfinished > self.threads < PER_MOUNT:
-            self.threads += 1
-            Thread(target=self._work, name=f"disk {self._name}", daemon=True).start()
-        self._jobs.put((waiting, function, args))
+        self._jobs.append((waiting, function, args))
+        self._call(0)
+        if self.unfinished > 1 and self._help is None:
+            self._help = self._reactor.callLater(PATIENCE, self._call_help)
 
     def stop(self) -> None:
         """Let the threads end after what is queued."""
-        for _ in range(self.threads):
-            self._jobs.put(None)
+        if self._help is not None:
+            self._help.cancel()
+            self._call_help()
+        for calls in self._calls:
+            calls.put(False)
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            waiting, function, args = job
+    def _call_help(self) -> None:
+        self._help = None
+        for _ in range(len(self._jobs)):
+            for number in range(1, PER_MOUNT):
+                self._call(number)
+
+    def _call(self, number: int) -> None:
+        if number == len(self._calls):
+            self._calls.append(SimpleQueue())
+            self.threads += 1
+            work, name = self._work, f"disk {self._name}"
+            Thread(target=work, args=(self._calls[number],), name=name, daemon=True).start()
+        self._calls[number].put(True)
+
+    def _work(self, calls: SimpleQueue[bool]) -> None:
+        while calls.get():
+            try:
+                waiting, function, args = self._jobs.popleft()
+            except IndexError:  # another was quicker
+                continue
             try:
                 result = function(*args)
             except BaseException:  # the edge of a thread: whatever it is, the caller gets it
                 result = Failure()
             self._deliver(self, waiting, result)
-            del job, waiting, function, args, result  # hold nothing while idle
+            del waiting, function, args, result  # hold nothing while idle
         self._deliver(self, None, None)
 
 
@@ -121,7 +157,7 @@ class MountWorkers:
             return fail(WorkersStopped("the agent is stopping"))
         crew = self._crews.get(name)
         if crew is None:
-            crew = self._crews[name] = _Crew(name, self._deliver)
+            crew = self._crews[name] = _Crew(name, self._reactor, self._deliver)
         waiting: Deferred[Any] = Deferred()
         crew.put(waiting, function, args)
         return waiting

@@ -76,6 +76,7 @@ class Earlier:
             identity=None,
             spooled=spooled,
             started_at=started_at,
+            born=0.0,
         )
         if chain is not None:
             self.chain(berth).write_bytes(b"born %d\n%s" % (pid, chain))

@@ -44,6 +44,7 @@ def record(folder: str) -> bytes:
         identity=None,
         spooled=True,
         started_at=1_700_000_000.5,
+        born=12.5,
     )
     files.write_kill(KILL)
     files.write_report(b"\0report", b"foot\n")

@@ -81,6 +81,7 @@ class FilesTests(SynchronousTestCase):
             identity=identity,
             spooled=spooled,
             started_at=1_700_000_000.5,
+            born=12.5,
         )
 
     def left(self) -> list[Path]:
@@ -122,7 +123,7 @@ class FilesTests(SynchronousTestCase):
         """The record tells, with its version, what was asked and what was given."""
         self.create()
         (asked,) = self.lines()
-        self.assertEqual(asked["version"], 2)
+        self.assertEqual(asked["version"], 3)
         self.assertEqual(base64.b64decode(asked["request"]), b"what was asked")
         gpus = [{"uuid": "GPU-1", "index": 1}]
         self.assertEqual(asked["reservation"], {"points": 200, "threads": [0, 4], "gpus": gpus})

@@ -175,9 +175,17 @@ class RunningTests(RecoveryCase):
         self.ends(b"")
         self.assertEqual(self.reports, [b"286/9 enough"])
 
+    def test_date_set_meanwhile(self) -> None:
+        """How long it has run, and been asked to end, is not a matter of the date."""
+        self.running(kill=KillNote("enough", 286, None, None, 80.0))
+        self.place.change(time=lambda: NOW + 86400.0)
+        self.recover()
+        (frame,) = self.place.roster.all()
+        self.assertEqual((frame.run_time, frame._grace().timeout), (100.0, 10.0))
+
     def test_kill_goes_on(self) -> None:
         """A kill that has begun goes on at once, with what is left of its grace."""
-        self.running(kill=KillNote("enough", 286, None, None, NOW + 80.0))
+        self.running(kill=KillNote("enough", 286, None, None, 80.0))
         self.recover()
         (frame,) = self.place.roster.all()
         self.assertTrue(frame.dying)
