@@ -6,6 +6,7 @@
 #   make lint    ruff, mypy
 #   make random  two minutes of a random farm against a real agent, judged by a model
 #   make fuzz    100,000 requests of any bytes to a real agent
+#   make weekend 20,000 completions that wait for Cuebot, by a fake clock and with a real agent
 #   make demo    a little production through dummy-cuebot and openrqd
 #   make bench   openrqd and the classic agent side by side, into docs/benchmarks.md
 #   make clean   forget all of it
@@ -129,6 +130,14 @@ fuzz: export OPENRQD_FUZZ_P95 ?= 50
 fuzz: setup
 	@mkdir -p $(CACHE)
 	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-fuzz tests.integration.test_fuzz
+
+# At their full size, tests that are smaller in the suite.
+.PHONY: weekend
+weekend: export OPENRQD_WEEKEND_COMPLETIONS ?= 20000
+weekend: setup
+	@mkdir -p $(CACHE)
+	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-weekend \
+		tests.test_weekend tests.integration.test_outbox
 
 # ------------------------------------------------------------------------------------------------
 # Showing

@@ -24,6 +24,6 @@ def read_private(path: str, largest: int) -> tuple[bytes, float]:
         if facts.st_size > largest:
             raise ValueError("it is too large")
         with open(opened, "rb", closefd=False) as file:
-            return file.read(largest), facts.st_mtime
+            return file.read(facts.st_size), facts.st_mtime
     finally:
         os.close(opened)

@@ -29,13 +29,14 @@ from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment, host_environment
 from rqd.frame.highwater import HighWater, load
-from rqd.frame.ladder import Grace
+from rqd.frame.ladder import UNKILLABLE, Grace
 from rqd.frame.lifecycle import Frame
 from rqd.frame.loki import LokiNotice
 from rqd.frame.members import IMembers
 from rqd.frame.patience import TooLate, within
 from rqd.frame.protection import MemoryProtection
-from rqd.frame.records import Records
+from rqd.frame.recall import reports
+from rqd.frame.records import STATE, Records
 from rqd.frame.recovery import Recovery
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
@@ -44,6 +45,7 @@ from rqd.frame.spec import FrameSpec, parse
 from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity, resolve
+from rqd.frame.withholding import Withholding
 from rqd.grpc_import import load_grpc
 from rqd.holding import Held, StateFolder
 from rqd.host.kept import KeptStanding
@@ -255,15 +257,17 @@ class Assembly:
         self._telling = Telling(
             clock=self._reactor,
             sample=self._host.sample,
-            condition=lambda: self._standing.condition,
+            condition=lambda: self._standing.condition._replace(withheld=self._withholding.reason),
             gpus=lambda: self._gpus.totals,
             counts=self._ledger.counts,
             frames=lambda: map(facts_of, self._roster.all()),
+            completions=lambda: self._sending.outbox.late,
         )
         self._sending = Sending(
             self._settings,
             reactor=self._reactor,
             telling=self._telling,
+            fetch=self._fetch,
             settled=self._settled,
         )
 
@@ -280,7 +284,12 @@ class Assembly:
             ledger=self._ledger,
             post=self._sending.outbox.post,
             condition=lambda: self._standing.condition,
+            clearing=self._clearing,
+            disk=self._disk,
             reactor=self._reactor,
+        )
+        self._withholding = Withholding(
+            self._ledger, reactor=self._reactor, changed=self._tell_cuebot
         )
         self._oom_kills = OomKills(oomkills.counters())
         self._protection = MemoryProtection(
@@ -316,6 +325,7 @@ class Assembly:
                 self._settings, self._name, lambda: self._gpus.totals.free
             ),
             ledger=self._ledger,
+            withholding=self._withholding,
             records=self._records,
             disk=self._disk,
             berths=self._berths,
@@ -454,6 +464,11 @@ class Assembly:
         self._protection.look()
         self._high_water.look()
 
+    def _fetch(self, keys: Sequence[str]) -> Deferred[Sequence[bytes | Exception]]:
+        """Read completions back from their records."""
+        paths = [self._records.files(key).record for key in keys]
+        return self._workers.run_for(STATE, reports, paths)
+
     def _settled(self, key: str) -> None:
         self._roster.settled(key)
 
@@ -486,7 +501,7 @@ class Assembly:
             self.log.warn("leaving with undelivered completions, they stay on disk")
 
     def _tell_cuebot(self) -> None:
-        """The host's standing has changed."""
+        """The host's standing, or what is withheld, has changed."""
         self._sending.changed()
 
     def _has_room(self) -> bool:
@@ -546,6 +561,7 @@ def terms(settings: Settings, umask: int, descriptors: int) -> Terms:
             timeout=runner.kill_monitor_timeout,
             interval=runner.kill_monitor_interval,
             force=runner.force_kill_after_timeout,
+            limit=min(UNKILLABLE, max(1.0, runner.kill_monitor_timeout)),
         ),
         scan_lines=runner.log_scan_last_lines,
         rules=tuple(

@@ -112,6 +112,14 @@ class TranslationTests(SynchronousTestCase):
         self.assertEqual((compiled.name, compiled.exit_status), ("license", 99))
         self.assertTrue(compiled.pattern.search("sorry, no license today"))
 
+    def test_limit_of_kills(self) -> None:
+        """KILL is called vain after 10 s, or the grace if that is shorter, but never at once."""
+        limits = []
+        for timeout in (60.0, 3.0, 0.0):
+            runner = RunnerSettings(kill_monitor_timeout=timeout)
+            limits.append(service.terms(Settings(runner=runner), 0o027, 1024).grace.limit)
+        self.assertEqual(limits, [10.0, 3.0, 1.0])
+
     def test_surroundings(self) -> None:
         """Of the agent's own environment frames get what the settings name, and nothing else."""
         self.patch(os, "environ", {"HOME": "/root", "FARM": "north", "PATH": "/nowhere"})

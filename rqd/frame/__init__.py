@@ -3,6 +3,7 @@
 A reader who follows one frame passes the files in this order: ``spec`` (what was asked),
 ``roster`` (may it run here), ``lifecycle`` (its life, top to bottom), ``records`` (what is kept
 on disk), ``environment`` and ``chain`` (what is executed), ``process`` (the running thing),
-``members`` and ``ladder`` (ending it), ``exits`` (how it ended). Of frames that an earlier agent
-started tell ``recovery``, ``recall``, ``survivor``, ``adopted`` and ``leftovers``.
+``members`` and ``ladder`` (ending it), ``exits`` (how it ended), ``remains`` (what is left of it
+until Cuebot knows). Of frames that an earlier agent started tell ``recovery``, ``recall``,
+``survivor``, ``adopted``, ``latelogs`` and ``leftovers``.
 """

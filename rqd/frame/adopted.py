@@ -10,8 +10,6 @@ import os
 import signal
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
-
 from rqd.background import background
 from rqd.frame.berths import Berth
 from rqd.frame.environment import frame_environment
@@ -39,6 +37,7 @@ class LeftSession(SessionMembers):
 
     def __init__(self, supervisor: int, mark: bytes, proc_root: str = "/proc") -> None:
         super().__init__(supervisor, proc_root)
+        self._leader = None  # whoever has its number now is another
         self._mark = mark
         self._root = proc_root
 
@@ -125,7 +124,7 @@ class AdoptedFrame(_Earlier):
         account = await self._account()
         ended = account.exit and self._unless_by_kernel(account.exit)
         self.phase = Phase.ENDING
-        self._site.reactor.callLater(0, self.end_what_is_left)
+        await self._prove_end()
         return await self._judge(account, ended)
 
     def _say_found(self) -> None:
@@ -184,41 +183,21 @@ class AdoptedFrame(_Earlier):
 
 
 class ReportedFrame(_Earlier):
-    """A frame that is over and has its report on disk; no process of it is looked at.
+    """A frame that is over and has its report on disk, but whose log may lack its end.
 
-    Its log may lack its end: then that is added.
+    No process of it is looked at.
     """
 
     def __init__(self, recorded: Recorded, spec: FrameSpec, site: Site) -> None:
         super().__init__(recorded, spec, site)
         self.phase = Phase.ENDED
-        self.recorded_end = recorded
-        self._finished: Deferred[None] = Deferred()
-
-    @property
-    def report(self) -> bytes:
-        """As it was sent before."""
-        return self.recorded_end.report or b""
+        self._footer = recorded.footer
 
     async def finish_log(self) -> None:
-        """Bring the log to its end, unless that was done; what the log needed goes then."""
-        try:
-            if self._is_unfinished():
-                await self._resume_log()
-                await self.output.close(self.recorded_end.footer)
-                await self._site.disk.run(self._files.remove_all_but_record)
-        finally:
-            self._finished.callback(None)
-
-    def _is_unfinished(self) -> bool:
-        """Who forgets a frame begins with its spool; a log without that has a checkpoint."""
-        files = self._files
-        return os.path.exists(files.spool if self.recorded_end.spooled else files.checkpoint)
-
-    async def forget(self) -> None:
-        """See ``Frame``."""
-        await self._finished
-        self._site.clearing.add(self._files)
+        """Bring the log to its end; what it needed goes then."""
+        await self._resume_log()
+        await self.output.close(self._footer)
+        await self._site.disk.run(self._files.remove_all_but_record)
 
 
 def group_of(path: str) -> Path | None:

@@ -15,20 +15,25 @@ from rqd.log import Logger
 
 #: Pause between two rounds of SIGKILL, seconds: long enough for a process to die of the last one.
 _ROUND = 0.05
-#: Rounds after which what is still there is called unkillable (D state): about 10 s.
-_ROUNDS = 200
+#: Seconds of KILL after which what still lives is called unkillable: it hangs in the kernel, mostly
+#: in a dead mount (D state). To give back 100 GiB of memory takes some seconds, too.
+UNKILLABLE = 10.0
 
 
 class Grace(NamedTuple):
-    """How long a frame may take to end by itself, and what then (seconds)."""
+    """How long a frame may take to end by itself, and what then (seconds).
+
+    ``limit`` is for how long it is killed before that is called vain.
+    """
 
     timeout: float
     interval: float
     force: bool
+    limit: float = UNKILLABLE
 
     def shortened(self, timeout: float) -> Grace:
         """At most that long, and then force, whatever else is configured."""
-        return Grace(min(timeout, self.timeout), self.interval, force=True)
+        return self._replace(timeout=min(timeout, self.timeout), force=True)
 
 
 class Ladder:
@@ -56,17 +61,18 @@ class Ladder:
         self._frame_id = frame_id
         self._reactor = reactor
 
-    async def climb(self) -> None:
-        """Go up rung by rung; returns when the frame is over or has been given up on."""
+    async def climb(self) -> bool:
+        """Go up rung by rung; False if the frame runs on whatever was done."""
         if await self._over_within_grace():
             self.log.info("frame ended within grace frame_id={frame_id}", frame_id=self._frame_id)
         elif self._grace.force:
-            await self._kill_while(self._running)
+            return await self._kill_while(self._running)
         else:
             self.log.error(
                 "frame outlived its grace, and is not to be forced frame_id={frame_id}",
                 frame_id=self._frame_id,
             )
+        return True
 
     def _ask(self) -> int:
         """Ask each process to end; what is stopped can't hear that before it is woken."""
@@ -89,23 +95,32 @@ class Ladder:
                 asked = self._ask()
         return True
 
-    async def sweep(self) -> None:
-        """KILL all that a frame which is over has left, while its place is still its own."""
-        await self._kill_while(lambda: bool(self._members.pids()))
+    async def sweep(self) -> bool:
+        """KILL all that a frame which is over has left, while its place is still its own.
 
-    async def _kill_while(self, alive: Callable[[], bool]) -> None:
-        """KILL again and again, since who is killed may fork meanwhile; say what came of it."""
-        for _ in range(_ROUNDS):
-            if not alive():
-                self.log.info("frame is dead frame_id={frame_id}", frame_id=self._frame_id)
-                return
+        False if something of it can't be killed.
+        """
+        dead = await self._kill_while(lambda: bool(self._members.pids()))
+        if dead:
+            self.log.info("frame is dead frame_id={frame_id}", frame_id=self._frame_id)
+        return dead
+
+    async def _kill_while(self, alive: Callable[[], bool]) -> bool:
+        """KILL again and again, since who is killed may fork meanwhile; whether that helped."""
+        deadline = self._reactor.seconds() + self._grace.limit
+        while alive():
+            if self._reactor.seconds() >= deadline:
+                self._say_vain()
+                return False
             self._members.kill()
             await self._pause(_ROUND)
-        left = self._members.pids()
+        return True
+
+    def _say_vain(self) -> None:
         self.log.error(
             "processes can't be killed frame_id={frame_id} pids={pids}",
             frame_id=self._frame_id,
-            pids=left,
+            pids=self._members.pids(),
         )
 
     def _pause(self, seconds: float) -> Deferred[None]:

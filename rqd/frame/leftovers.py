@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
 
-from rqd.frame.adopted import LeftSession, left_in
 from rqd.frame.ladder import Grace, Ladder
 from rqd.frame.members import IMembers
 from rqd.log import Logger
-from rqd.system import cgroups
 from rqd.system.sessions import in_sessions
 
 #: Seconds after which files that no record names are removed, and those that were set aside.
@@ -109,22 +107,11 @@ def living_sessions(sessions: Collection[int]) -> set[int]:
     return {session for _, session in in_sessions(sessions)} if sessions else set()
 
 
-async def end_groups(groups: Iterable[Path], *, reactor: IReactorTime) -> None:
-    """End what lives in groups that no frame runs in, and remove them."""
-    for group in groups:
-        if cgroups.members(group):
-            await _sweep(left_in(group), group.name, reactor=reactor)
-        cgroups.remove(group)
-
-
-async def end_sessions(sessions: Iterable[LeftSession], *, reactor: IReactorTime) -> None:
-    """End what is left of frames that had no group."""
-    for session in sessions:
-        if session.pids():
-            await _sweep(session, f"session {session.supervisor}", reactor=reactor)
-
-
-async def _sweep(members: IMembers, name: str, *, reactor: IReactorTime) -> None:
+async def end(members: IMembers, name: str, *, reactor: IReactorTime) -> bool:
+    """End what is left where no frame runs; False if it can't be killed."""
+    if not members.pids():
+        return True
     _log.info("ending what is left of a frame name={name}", name=name)
     grace = Grace(0.0, 0.0, force=True)
-    await Ladder(members, grace, running=lambda: False, frame_id=name, reactor=reactor).sweep()
+    ladder = Ladder(members, grace, running=lambda: False, frame_id=name, reactor=reactor)
+    return await ladder.sweep()

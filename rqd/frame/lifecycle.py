@@ -14,9 +14,10 @@ import signal
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from rqd.background import background
@@ -37,6 +38,7 @@ from rqd.frame.members import IMembers
 from rqd.frame.output import Output
 from rqd.frame.patience import TooLate, within
 from rqd.frame.records import KillNote
+from rqd.frame.remains import Remains
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
 from rqd.frame.supervisor import Supervisor
@@ -49,6 +51,8 @@ from rqd.refusals import Unavailable
 from rqd.system.oomkills import WINDOW
 from rqd.system.reservations import Reservation
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
+
+T = TypeVar("T")
 
 #: How long a completion waits for each that hangs: the rest of its log, the state folder; seconds.
 END_PATIENCE = 5.0
@@ -99,7 +103,7 @@ class Frame:
     ``started_at`` is in seconds since the epoch. ``usage`` is what was last sampled, until the
     first signal. ``explanation`` says why a frame could not be started. ``recorded`` fires once
     the frame is on disk, from when on its end is reported whatever becomes of this agent; it fails
-    with Unavailable where that can't be.
+    with Unavailable where that can't be. ``kept`` tells whether its report is on disk.
     """
 
     log = Logger()
@@ -129,9 +133,10 @@ class Frame:
         self._born = site.reactor.seconds()
         self._kill: Kill | None = None
         self._climbing = self._swept = False
-        self._kept = False
+        self.kept = False
         self._remarks: tuple[str, ...] = ()
         self._log_whole: Deferred[None] | None = None
+        self._writes: list[Deferred[None]] = []
 
     @property
     def last_output(self) -> float:
@@ -158,7 +163,7 @@ class Frame:
     async def live(self) -> bytes:
         """Run the frame to its end and return its completion report.
 
-        It is on disk by then, unless that is in trouble (``_kept``). Raises NotTaken.
+        It is on disk by then, unless that is in trouble (``kept``). Raises NotTaken.
         """
         try:
             ended = await self._run()
@@ -176,7 +181,8 @@ class Frame:
             self._withdraw(str(problem))
             raise
         finally:
-            self._site.ledger.release(self.key)
+            if not self._site.withholding.holds(self.key):
+                self._site.ledger.release(self.key)
             if not self.recorded.called:
                 self.recorded.callback(None)  # who launched it hears of its end
         return await self._finish(ended)
@@ -188,14 +194,27 @@ class Frame:
         """
         return await self._follow(await self._start())
 
-    async def forget(self) -> None:
-        """Remove what is on disk: Cuebot has the report, and the log, at last, has everything."""
+    async def come_to_rest(self) -> Remains:
+        """What is left to do once the report is on its way, until the log, at last, is whole.
+
+        And until nobody has to withhold any more what the frame held.
+        """
+        self._leave_berth()
         if self._log_whole is not None:
             await self._log_whole
-        self._site.disk.unkept.drop(self.key)
-        self._site.clearing.add(self._files)
-        if self.berth is not None:
-            self._site.clearing.add(self.berth)
+        await self._site.withholding.gone(self.key)
+        await self._written()
+        chain = "" if self.berth is None else self.berth.chain
+        return Remains(self._site.records, self.key, self._files.script, chain)
+
+    async def _written(self) -> None:
+        """Until nothing is being written to its record, as what is removed may be used again."""
+        for write in self._writes:
+            await write
+
+    async def _forget(self) -> None:
+        """There is nothing to tell."""
+        self._site.clearing.add(await self.come_to_rest())
 
     # -- start ---------------------------------------------------------------------------------
 
@@ -218,6 +237,7 @@ class Frame:
             why = self._refusal(problem)
             self.recorded.errback(Unavailable(why))
             recording.addErrback(_no_longer)  # see ``_record``
+            self._is_writing(recording)
             if opening is not None:  # the log tells it, too, if it can be had
                 await opening.addErrback(lambda _: None)
             raise NotTaken(why) from problem
@@ -246,9 +266,7 @@ class Frame:
         self.phase = Phase.ENDED
         end = FrameEnd(COULD_NOT_START, 0, *self._end(), why)
         self._log_whole = self.output.close(texts.footer_of(self, end, (), ()))
-        background(self.forget(), self.log, f"forgetting frame_id={self.spec.frame_id}")
-        if self.berth is not None:
-            self._site.berths.discard(self.berth)
+        background(self._forget(), self.log, f"forgetting frame_id={self.spec.frame_id}")
 
     async def _record(self) -> Berth:
         """Find a place and be on disk; raises NoBerth or OSError."""
@@ -320,7 +338,7 @@ class Frame:
         self.output.follow()
         ended = self._unless_by_kernel(from_wait(await running))
         self.phase = Phase.ENDING
-        self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report waits for
+        await self._prove_end()
         return await self._judged(ended) if ended.failed else ended
 
     def _unless_by_kernel(self, ended: Exit) -> Exit:
@@ -344,18 +362,50 @@ class Frame:
             self._swept = True
             background(self._sweep(), self.log, "leftovers frame_id=" + self.spec.frame_id)
 
-    async def _sweep(self) -> None:
-        assert self.berth is not None
-        written = self.berth.supervisor.when_written()  # or the end would be lost to a later agent
-        await within(written, END_PATIENCE, reactor=self._site.reactor).addErrback(_no_longer)
-        await self._ladder().sweep()
-        self._site.berths.discard(self.berth)
+    async def _prove_end(self) -> None:
+        """What was killed is over once it is proved to be dead. For others nobody waits."""
+        if self._kill is None:
+            self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report needs
+            return
+        await deferLater(self._site.reactor, 0, lambda: None)  # many may have ended in this turn
+        assert self.berth is not None and self.members is not None
+        if self.berth.group is None:  # there, a look may miss what forks all the time; KILL doesn't
+            await self._account_written()
+            self.members.kill()
+            self._swept = True
+        if not await self._sweep():
+            remark = texts.UNKILLABLE.format(self._site.withholding.processes(self.key))
+            self._remarks += (remark,)
 
-    def leave_berth(self) -> None:
+    async def _sweep(self) -> bool:
+        """End what is left; what can't be killed keeps the berth, and cores that are still held."""
+        assert self.berth is not None and self.members is not None
+        berth = self.berth
+        self._swept = self._swept or bool(self.members.pids())
+        if self._swept:
+            await self._account_written()
+        dead = await self._ladder().sweep()
+        if not dead:
+            self._site.withholding.hold(self.key, self.spec.name, self.members)
+        if self._swept:
+            gone = self._site.withholding.gone(self.key)
+            gone.addCallback(lambda _: self._discard(berth))
+        return dead
+
+    async def _account_written(self) -> None:
+        """The supervisor is killed, too: its end would be lost to a later agent before that."""
+        assert self.berth is not None
+        written = self.berth.supervisor.when_written()
+        await within(written, END_PATIENCE, reactor=self._site.reactor).addErrback(_no_longer)
+
+    def _discard(self, berth: Berth) -> None:
+        self._site.berths.discard(berth)
+
+    def _leave_berth(self) -> None:
         """Let others have the berth, if it is as good as new; if not, it goes with the frame."""
         if self.berth is None or self._swept:
             return
-        if self.berth.supervisor.running and self._kept:
+        if self.berth.supervisor.running and self.kept:
             berth, self.berth = self.berth, None
             self._site.berths.give_back(berth)
         else:
@@ -438,9 +488,11 @@ class Frame:
         self._write(partial(self._files.write_kill, note), lambda _: None)
 
     async def _climb(self) -> None:
+        assert self.berth is not None
         self._climbing = True
         try:
-            await self._ladder().climb()
+            if not await self._ladder().climb():
+                self.berth.supervisor.give_up()
         finally:
             self._climbing = False
 
@@ -483,7 +535,6 @@ class Frame:
         await gatherResults([logged, self._keep(report, footer)])
         self.phase = Phase.ENDED
         self._say_end(end)
-        self._site.reactor.callLater(0, self.leave_berth)  # after the report is on its way
         return report
 
     def _log_hangs(self, failure: Failure) -> None:
@@ -515,12 +566,19 @@ class Frame:
 
         Fires after the first try, whatever came of it.
         """
-        return self._site.disk.write(write).addCallbacks(
+        writing = self._site.disk.write(write).addCallbacks(
             written, self._not_written, errbackArgs=(write, written)
         )
+        self._is_writing(writing)
+        return writing
+
+    def _is_writing(self, work: Deferred[T]) -> None:
+        over: Deferred[None] = Deferred()
+        self._writes.append(over)
+        work.addBoth(_tell, over)
 
     def _was_kept(self, _: None) -> None:
-        self._kept = True
+        self.kept = True
 
     def _not_written(
         self, failure: Failure, write: Callable[[], None], written: Callable[[None], None]
@@ -532,6 +590,11 @@ class Frame:
     def _keeps_hanging(self, failure: Failure) -> None:
         failure.trap(TooLate)
         self._site.disk.say_silent()
+
+
+def _tell(result: T, over: Deferred[None]) -> T:
+    over.callback(None)
+    return result
 
 
 def _no_longer(_: Failure) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from zope.interface import Attribute, Interface, implementer
 
 from rqd.system import cgroups
+from rqd.system.identity import identity
 from rqd.system.oomkills import read_oom_kills
 from rqd.system.sampler import Membership
 from rqd.system.sessions import session_members
@@ -41,13 +42,18 @@ class IMembers(Interface):
         """Let go on what was stopped, the supervisor too: nothing that is stopped can end."""
 
     def kill() -> None:
-        """SIGKILL everything, now; what forks meanwhile is met by the next call."""
+        """SIGKILL everything, the supervisor too; what escapes is met by the next call."""
 
 
 def _send(pid: int, number: int) -> None:
     """What isn't ours to signal (a set-uid program, say) must not save the others."""
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
+
+
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _command_line(pid: int) -> bytes:
@@ -122,8 +128,10 @@ class SessionMembers(_Signalled):
     def __init__(self, supervisor: int, proc_root: str = "/proc") -> None:
         super().__init__(supervisor)
         self._proc_root = proc_root
+        self._leader = identity(supervisor, proc_root)
 
     def pids(self) -> list[int]:
+        """What forks and ends all the time is seen in few of such looks."""
         return session_members(self.supervisor, self._proc_root)
 
     def membership(self) -> Membership:
@@ -133,5 +141,22 @@ class SessionMembers(_Signalled):
         return 0
 
     def kill(self) -> None:
-        for pid in self.pids():
-            _send(pid, signal.SIGKILL)
+        """By process group: the kernel does that at once, so nothing runs away by forking, unseen.
+
+        No process group has members in two sessions, and the leader's number is no other's as long
+        as it lives, or a member of its session does.
+        """
+        if self._is_led():
+            _kill_group(self.supervisor)  # before the look, which takes a while in a fork bomb
+        pids = self.pids()
+        groups = {self.supervisor} if pids else set()
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                groups.add(os.getpgid(pid))
+        for group in groups:
+            _kill_group(group)
+
+    def _is_led(self) -> bool:
+        return self._leader is not None and (
+            identity(self.supervisor, self._proc_root) == self._leader
+        )

@@ -6,6 +6,8 @@ import base64
 import json
 import os
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from rqd.frame.records import VERSION, KillNote, Whereabouts
@@ -16,6 +18,8 @@ from rqd.system.reservations import Reservation
 
 #: Bytes. A request has at most 4 MiB (gRPC's limit), a report as well, and a reason for a kill.
 _LARGEST = 64 << 20
+#: Bytes of reports that are read at a time.
+_TOGETHER = 1 << 20
 _MOST = 1 << 62
 _BERTH = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
@@ -51,6 +55,42 @@ class Found(NamedTuple):
 def read(path: str) -> tuple[bytes, float]:
     """The text of a file of ours, and when it was written; raises OSError or ValueError."""
     return read_private(path, _LARGEST)
+
+
+def recall(key: str, path: str) -> Recorded:
+    """In a worker: a record; raises OSError or ValueError."""
+    text, modified = read(path)
+    return decode(key, text, modified).recorded
+
+
+def reports(paths: Sequence[str]) -> list[bytes | Exception]:
+    """In a worker: the reports that these records keep, or why not.
+
+    Of the first ones, at least one: together they are not much larger than ``_TOGETHER``.
+    """
+    found: list[bytes | Exception] = []
+    size = 0
+    for path in paths:
+        try:
+            report = _report(path)
+        except (OSError, ValueError) as problem:
+            found.append(problem)
+        else:
+            found.append(report)
+            size += len(report)
+            if size >= _TOGETHER:
+                break
+    return found
+
+
+def _report(path: str) -> bytes:
+    """It is in the last line, or near it."""
+    text, _ = read(path)
+    whole, _, _ = text.rpartition(b"\n")
+    for line in reversed(whole.split(b"\n")):
+        with suppress(ValueError):
+            return _bytes(_line(line), "report")
+    raise ValueError(f"there is no report in {path}")
 
 
 def decode(key: str, text: bytes, modified: float) -> Found:

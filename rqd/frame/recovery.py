@@ -8,21 +8,23 @@ known to the roster, or an end that is being reported, or set aside.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorFDSet
 
 from rqd.background import background
 from rqd.frame import leftovers, recall
-from rqd.frame.adopted import AdoptedFrame, LeftSession, ReportedFrame, group_of
+from rqd.frame.adopted import AdoptedFrame, group_of
 from rqd.frame.berths import Berth
+from rqd.frame.latelogs import LateLog, finish_logs
 from rqd.frame.recall import Recorded
+from rqd.frame.remains import Remains
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
+from rqd.frame.strays import Strays
 from rqd.frame.survivor import Survivor
 from rqd.log import Logger
 from rqd.refusals import Refused
@@ -34,8 +36,19 @@ _SUFFIX = ".record"
 
 
 class _Known(NamedTuple):
+    """A frame without a report."""
+
     recorded: Recorded
     spec: FrameSpec
+
+
+class _Reported(NamedTuple):
+    """A frame with a report: thousands may wait, so this is little."""
+
+    modified: float
+    key: str
+    remains: Remains
+    log_is_whole: bool
 
 
 class Recovery:
@@ -66,36 +79,51 @@ class Recovery:
         self._used = used
         self._proc_root = proc_root
         self._boot_id = boot_id(proc_root)
+        self._reported: list[_Reported] = []
+        self._strays = Strays(site, groups=groups, boot_id=self._boot_id, recall=self._known)
 
     def run(self) -> None:
         """Find them; raises OSError where the state folder can't be read."""
         known = self._read()
-        reported = [each for each in known if each.recorded.report is not None]
-        frames = self._find([each for each in known if each.recorded.report is None])
+        frames = self._find(known)
         running = self._adopt([frame for frame in frames if frame.runs])
         ended = sorted((f for f in frames if not f.runs), key=lambda frame: frame.last_sign)
-        if known:
+        if known or self._reported:
             self.log.info(
                 "frames of an earlier agent running={running} ended={ended} reported={reported}",
                 running=len(running),
                 ended=len(ended),
-                reported=len(reported),
+                reported=len(self._reported),
             )
-        for each in sorted(reported, key=lambda each: each.recorded.modified):
-            self._roster.owe(ReportedFrame(each.recorded, each.spec, self._site))
-        self._roster.conclude(ended, self._site)
         berths = {frame.berth.name for frame in (*running, *ended) if frame.berth is not None}
-        self._clear(berths, known, reported)
+        self._clear(berths, known)
+        self._owe(sorted(self._reported))
+        self._roster.conclude(ended, self._site)
+
+    def _owe(self, reported: Sequence[_Reported]) -> None:
+        """In the order in which they were reported first; their logs are looked after meanwhile."""
+        for each in reported:
+            self._roster.owe(each.key)
+            if each.log_is_whole:
+                self._rests(each.key, each.remains)
+        logs = [LateLog(each.key, each.remains) for each in reported if not each.log_is_whole]
+        finishing = finish_logs(logs, self._site, parse=self._parse, rests=self._rests)
+        background(finishing, self.log, "logs of an earlier agent")
+
+    def _rests(self, key: str, remains: Remains) -> None:
+        """Its log is whole; its record stays for as long as something is withheld for it."""
+        gone = self._site.withholding.gone(key)
+        gone.addCallback(lambda _: self._roster.rests(key, remains))
 
     # -- reading -------------------------------------------------------------------------------
 
     def _read(self) -> list[_Known]:
         known = []
-        names = sorted(os.listdir(self._site.records.folder))
-        for name in names:
+        names = set(os.listdir(self._site.records.folder))
+        for name in sorted(names):
             path = f"{self._site.records.folder}/{name}"
             if name.endswith(_SUFFIX):
-                known += self._recall_or_not(path, name.removesuffix(_SUFFIX))
+                known += self._recall_or_not(path, name.removesuffix(_SUFFIX), names)
             elif not leftovers.is_known(name):
                 leftovers.set_aside(path, "it is no file of a frame's")
         self._at_state(
@@ -103,26 +131,39 @@ class Recovery:
         )
         return known
 
-    def _recall_or_not(self, path: str, key: str) -> list[_Known]:
-        """What can't be had is set aside, or removed if there was nothing."""
+    def _recall_or_not(self, path: str, key: str, names: Container[str]) -> list[_Known]:
+        """A frame without a report. What can't be had is set aside, or goes if there was nothing.
+
+        ``names`` are those of all files here.
+        """
         try:
             if leftovers.is_unbegun(path):
                 self._site.records.files(key).remove()
                 return []
-            return [self._recall(path, key)]
+            recorded = self._recall(path, key)
+            if recorded.report is None:
+                return [_Known(recorded, self._parse(recorded.request))]
+            self._was_reported(recorded, names)
         except (OSError, ValueError, Refused) as problem:
             leftovers.set_aside(path, problem)
-            return []
+        return []
 
-    def _recall(self, path: str, key: str) -> _Known:
-        """Raises OSError, ValueError or Refused."""
+    def _recall(self, path: str, key: str) -> Recorded:
+        """Raises OSError or ValueError."""
         text, modified = recall.read(path)
         recorded, torn = recall.decode(key, text, modified)
-        spec = self._parse(recorded.request)
         if torn:
             self.log.warn("cutting a torn line path={path} bytes={n}", path=path, n=torn)
             os.truncate(path, len(text) - torn)
-        return _Known(recorded, spec)
+        return recorded
+
+    def _was_reported(self, recorded: Recorded, names: Container[str]) -> None:
+        """Who forgets a frame begins with its spool; a log without that has a checkpoint."""
+        key = recorded.key
+        needed = f"{key}.spool" if recorded.spooled else f"{key}.checkpoint"
+        remains = Remains(self._site.records, key, recorded.script)
+        self._reported.append(_Reported(recorded.modified, key, remains, needed not in names))
+        self._strays.note(recorded)
 
     # -- frames without a report -----------------------------------------------------------------
 
@@ -186,24 +227,11 @@ class Recovery:
 
     # -- what is nobody's ------------------------------------------------------------------------
 
-    def _clear(
-        self, berths: Collection[str], known: Sequence[_Known], reported: Sequence[_Known]
-    ) -> None:
+    def _clear(self, berths: Collection[str], known: Sequence[_Known]) -> None:
         """Chain files and groups of no frame go now, the rest soon; old files as they are found."""
         leftovers.remove_chains(self._site.berths.folder, berths)
-        groups = {each.recorded.where.group for each in reported}
-        if self._groups is not None:
-            groups |= {str(group) for group in self._groups.groups()}
-        nobodys = [Path(group) for group in groups if group and Path(group).name not in berths]
-        there = [group for group in nobodys if (group / "cgroup.procs").exists()]
-        background(
-            leftovers.end_groups(there, reactor=self._site.reactor), self.log, "empty groups"
-        )
-        sessions = self._sessions(berths, reported)
-        background(
-            leftovers.end_sessions(sessions, reactor=self._site.reactor), self.log, "sessions"
-        )
-        keys = {each.recorded.key for each in known}
+        self._strays.end(berths)
+        keys = {each.recorded.key for each in known} | {each.key for each in self._reported}
         records = self._site.records
         self._at_state(leftovers.remove_old, records.folder, records.scripts, keys)
 
@@ -213,17 +241,13 @@ class Recovery:
             lambda failure: self.log.warn("old files stay reason={why}", why=failure.value)
         )
 
-    def _sessions(self, berths: Collection[str], reported: Sequence[_Known]) -> list[LeftSession]:
-        """Of frames that had no group, and whose berth is nobody's."""
-        marks = {
-            where.supervisor: os.fsencode(f"logfile={spec.log_dir}/{spec.name}.rqlog")
-            for (recorded, spec) in reported
-            if not (where := recorded.where).group
-            and where.boot_id == self._boot_id
-            and where.berth not in berths
-        }
-        living = leftovers.living_sessions(marks.keys())
-        return [LeftSession(pid, mark) for pid, mark in marks.items() if pid in living]
+    def _known(self, key: str) -> tuple[Recorded, FrameSpec] | None:
+        """A reported frame, looked at once more."""
+        try:
+            recorded = recall.recall(key, f"{self._site.records.folder}/{key}{_SUFFIX}")
+            return recorded, self._parse(recorded.request)
+        except (OSError, ValueError, Refused):
+            return None
 
 
 def _last_sign(*paths: str) -> float:

@@ -10,11 +10,14 @@ from twisted.internet.interfaces import IReactorTime
 
 from rqd.background import background
 from rqd.frame.admission import refuse_by
+from rqd.frame.clearing import Clearing
 from rqd.frame.exits import COULD_NOT_START, NIMBY_LOCKED, FrameEnd
 from rqd.frame.lifecycle import Frame, Kill, NotTaken, Phase
 from rqd.frame.members import IMembers
 from rqd.frame.records import new_key
+from rqd.frame.remains import AllButRecord, Remains
 from rqd.frame.spec import FrameSpec
+from rqd.frame.statedisk import StateDisk
 from rqd.frame.users import Identity
 from rqd.log import Logger
 from rqd.refusals import AlreadyRunning, UnknownFrame, WrongState
@@ -23,15 +26,19 @@ from rqd.system.reservations import Ledger
 from rqd.system.usage import FrameUsage
 
 if TYPE_CHECKING:
-    from rqd.frame.adopted import AdoptedFrame, ReportedFrame
+    from rqd.frame.adopted import AdoptedFrame
     from rqd.frame.site import Site
+
+#: How many frames may wait for Cuebot with all their files.
+WHOLE = 64
 
 
 class Roster:
     """All frames between their launch and their end, by frame id.
 
-    ``post`` takes the completion of an ended frame, by key; ``settled`` is called back with the key
-    once Cuebot has it. ``condition`` is that of the host, which may keep frames from it.
+    ``post`` takes the completion of an ended frame, by key, and whether it is on disk (None for one
+    that is only there); ``settled`` is called back with the key once Cuebot has it. ``condition``
+    is that of the host, which may keep frames from it.
     """
 
     log = Logger()
@@ -40,17 +47,22 @@ class Roster:
         self,
         *,
         ledger: Ledger,
-        post: Callable[[str, bytes], None],
+        post: Callable[[str, bytes | None, bool], None],
         condition: Callable[[], HostCondition],
+        clearing: Clearing,
+        disk: StateDisk,
         reactor: IReactorTime,
     ) -> None:
         self._ledger = ledger
         self._post = post
         self._condition = condition
+        self._clearing = clearing
+        self._disk = disk
         self._reactor = reactor
         self._frames: dict[str, Frame] = {}
         self._expected: dict[str, str | None] = {}
-        self._unsettled: dict[str, Frame] = {}
+        self._unsettled: dict[str, Remains | None] = {}
+        """Of each frame that is over and that Cuebot does not know to be; None until it rests."""
         self._empty: list[Deferred[None]] = []
 
     # -- asking --------------------------------------------------------------------------------
@@ -93,7 +105,7 @@ class Roster:
         """
         refuse_by(self._condition(), spec)
         self._refuse_known(spec.frame_id)
-        site.disk.admit()
+        self._disk.admit()
         key = new_key(spec.frame_id)
         reservation = self._ledger.reserve(
             key, spec.num_cores, pin=spec.threadable, gpus=spec.num_gpus
@@ -101,7 +113,11 @@ class Roster:
         frame = Frame(spec, key, reservation, identity, site)
         self._frames[spec.frame_id] = frame
         background(self._live(frame, site), self.log, f"frame_id={spec.frame_id}")
-        return frame.recorded.addCallback(lambda _: frame)
+        launched: Deferred[Frame] = (
+            Deferred()
+        )  # a frame that held itself would have to be collected
+        frame.recorded.addCallbacks(lambda _: launched.callback(frame), launched.errback)
+        return launched
 
     def adopt(self, frame: AdoptedFrame, site: Site) -> None:
         """Go on with a frame that runs already; raises AlreadyRunning, having changed nothing."""
@@ -110,14 +126,19 @@ class Roster:
         self._frames[frame.spec.frame_id] = frame
         background(self._live(frame, site), self.log, f"frame_id={frame.spec.frame_id}")
 
-    def owe(self, frame: ReportedFrame) -> None:
-        """Send a report again that an earlier agent may have sent."""
-        self._unsettled[frame.key] = frame
-        self._post(frame.key, frame.report)
-        background(frame.finish_log(), self.log, f"log frame_id={frame.spec.frame_id}")
+    def owe(self, key: str) -> None:
+        """Send a report again that an earlier agent may have sent; the frame ``rests`` later."""
+        self._unsettled[key] = None
+        self._post(key, None, True)
 
     def conclude(self, frames: Sequence[AdoptedFrame], site: Site) -> None:
-        """Report frames that ended while no agent was there, in this order."""
+        """Report frames that ended while no agent was there, in this order.
+
+        Those that were killed, and of which something lives, hold their cores until it is dead.
+        """
+        for frame in frames:
+            if frame.dying and frame.members is not None and frame.members.pids():
+                self._ledger.adopt(frame.key, frame.reservation)
         lives = [Deferred.fromCoroutine(self._life(frame, site)) for frame in frames]
         background(self._post_in_order(frames, lives), self.log, "frames of an earlier agent")
 
@@ -125,9 +146,7 @@ class Roster:
         self, frames: Sequence[AdoptedFrame], lives: Sequence[Deferred[bytes]]
     ) -> None:
         for frame, life in zip(frames, lives, strict=True):
-            report = await life
-            self._unsettled[frame.key] = frame
-            self._post(frame.key, report)
+            self._is_over(frame, await life)
 
     def _refuse_known(self, frame_id: str) -> None:
         if frame_id in self._frames or frame_id in self._expected:
@@ -158,10 +177,22 @@ class Roster:
             self._reactor.callLater(0, self._kill_each, frames, kill)
 
     def settled(self, key: str) -> None:
-        """Cuebot has the completion of a frame: its record may go."""
-        frame = self._unsettled.pop(key, None)
-        if frame is not None:
-            background(frame.forget(), self.log, f"forgetting frame_id={frame.spec.frame_id}")
+        """Cuebot has the completion of a frame: its record may go, once it rests."""
+        remains = self._unsettled.pop(key, None)
+        if remains is not None:
+            self._clear(key, remains)
+
+    def rests(self, key: str, remains: Remains) -> None:
+        """Nothing is added any more to what is on disk of a frame that is over."""
+        if key in self._unsettled:
+            self._unsettled[key] = remains
+        else:
+            self._clear(key, remains)
+
+    def _clear(self, key: str, remains: Remains) -> None:
+        """What its record still lacks, nobody needs any more."""
+        dropped = self._disk.unkept.drop(key)
+        dropped.addCallback(lambda _: self._clearing.add(remains))
 
     def leave(self) -> None:
         """The agent stops and the frames go on: let go of their logs."""
@@ -193,8 +224,7 @@ class Roster:
             del self._frames[frame.spec.frame_id]
         else:
             del self._frames[frame.spec.frame_id]
-            self._unsettled[frame.key] = frame
-            self._post(frame.key, report)
+            self._is_over(frame, report)
         self._check_empty()
 
     async def _life(self, frame: Frame, site: Site) -> bytes:
@@ -208,9 +238,24 @@ class Roster:
             frame.explanation = "internal error, see the agent's log"
             frame.phase = Phase.ENDED
             frame.end_what_is_left()
-            frame.leave_berth()
+            frame.kept = False  # whatever is on disk, it is not this
             end = FrameEnd(COULD_NOT_START, 0, site.time(), 0.0, frame.explanation)
             return site.compose(frame, end)
+
+    def _is_over(self, frame: Frame, report: bytes) -> None:
+        self._unsettled[frame.key] = None
+        self._post(frame.key, report, frame.kept)
+        self._reactor.callLater(0, self._leave, frame)  # after the report is on its way
+
+    def _leave(self, frame: Frame) -> None:
+        background(self._come_to_rest(frame), self.log, f"end of frame_id={frame.spec.frame_id}")
+
+    async def _come_to_rest(self, frame: Frame) -> None:
+        """Of many that wait, no more than the record is left: a restart has less to look at."""
+        remains = await frame.come_to_rest()
+        if frame.kept and len(self._unsettled) > WHOLE and frame.key in self._unsettled:
+            self._clearing.add(AllButRecord(remains))
+        self.rests(frame.key, remains)
 
     def _check_empty(self) -> None:
         if not self._frames:

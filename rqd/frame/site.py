@@ -14,6 +14,7 @@ from rqd.frame.exits import FrameEnd
 from rqd.frame.ladder import Grace
 from rqd.frame.records import Records
 from rqd.frame.statedisk import StateDisk
+from rqd.frame.withholding import Withholding
 from rqd.logging.interfaces import IFrameLogs, IWorkers
 from rqd.logging.rules import ExitStatusRule
 from rqd.system.oomkills import OomKills
@@ -44,6 +45,7 @@ class Site(NamedTuple):
     terms: Terms
     environment: HostEnvironment
     ledger: Ledger
+    withholding: Withholding
     records: Records
     disk: StateDisk
     berths: Berths

@@ -7,6 +7,7 @@ so neither can block or break when the agent dies.
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 from twisted.internet import fdesc
@@ -62,6 +63,11 @@ class Supervisor(ProcessProtocol):
     def dismiss(self) -> None:
         """There will be no more orders: it ends, if a frame still runs then after that."""
         self._process.closeStdin()
+
+    def give_up(self) -> None:
+        """It hangs in the kernel: for its frame that is the same as if it were killed."""
+        self._status = signal.SIGKILL
+        self._ended(signal.SIGKILL)
 
     def told(self, status: int) -> None:
         """The frame has ended: ``status`` is what its shell said."""

@@ -81,7 +81,15 @@ class Survivor:
         self.gone.addCallback(_tell, written)
         return written
 
+    def give_up(self) -> None:
+        """It hangs in the kernel: it is not looked at any more."""
+        if self._pidfd >= 0:
+            self._reactor.removeReader(self)
+        self._ended()
+
     def _look(self) -> None:
+        if not self.running:
+            return
         if lives(self._where, self._chain, self._proc_root):
             self._clock.callLater(POLL, self._look)
         else:

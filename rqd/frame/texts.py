@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rqd.frame.lifecycle import Frame
 
 
+#: A remark; its field are the processes.
+UNKILLABLE = "not all of this frame could be killed, its cores stay withheld: {}"
+
+
 def header_of(frame: Frame, identity: Identity | None, host: str, env: Mapping[str, str]) -> bytes:
     """The log's header; uid and gid are those that the frame really runs with."""
     spec = frame.spec

@@ -19,6 +19,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from rqd.background import background
+from rqd.frame.ladder import UNKILLABLE
+from rqd.frame.lifecycle import END_PATIENCE
 from rqd.frame.patience import TooLate, within
 from rqd.frame.roster import Roster
 from rqd.host.commands import MachineCommands
@@ -34,8 +36,8 @@ REBOOT_PATIENCE = 600.0
 RESTART_PATIENCE = 60.0
 #: Between two looks at what keeps an idle action from being done, besides frames. Seconds.
 LOOK_AGAIN = 10.0
-#: What the last KILL of a frame and its report may take after the grace. Seconds.
-KILL_MARGIN = 15.0
+#: What the KILL of a frame, its log and its report may take after the grace. Seconds.
+KILL_MARGIN = UNKILLABLE + END_PATIENCE + 5.0
 #: How long a question about the people at the display may take. Seconds.
 LOGINS_PATIENCE = 5.0
 

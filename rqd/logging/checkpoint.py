@@ -30,13 +30,19 @@ class Position(NamedTuple):
 
 
 def create(path: str, position: Position, inode: int, blanks: Blanks) -> None:
-    """A new checkpoint for the log with ``inode``; private, replaces an old one."""
+    """A checkpoint for the log with ``inode``; private.
+
+    An old one is overwritten at once, so that there is always one or the other.
+    """
+    whole = pack(position) + _INODE.pack(inode)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         descriptor = blanks.make(path)
     try:
-        os.write(descriptor, pack(position) + _INODE.pack(inode))
+        os.pwrite(descriptor, whole, 0)
+        if os.fstat(descriptor).st_size > len(whole):
+            os.ftruncate(descriptor, len(whole))
     finally:
         os.close(descriptor)
 

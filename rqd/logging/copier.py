@@ -108,10 +108,9 @@ class Copier:
             self._given_back = min(self._given_back, position.offset)
 
     def _create(self, header: bytes) -> None:
+        self._position = self._safe = Position(self._position.offset, len(header), True)
         try:
-            self._log.create(header)
-            self._position = self._safe = Position(self._position.offset, len(header), True)
-            checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
+            self._log.create(header, self._note)
         except (OSError, ValueError) as error:
             raise LogUnavailable(explain(self._log.path, error)) from error
         self._header = None
@@ -134,7 +133,7 @@ class Copier:
         self._cut = False
         if replaced or length < 0:
             self._close_checkpoint()
-            checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
+            self._note()
         if self._safe is None or self._safe.offset == self._position.offset:
             self._safe = self._position
 
@@ -151,8 +150,7 @@ class Copier:
             elif self._safe and self._position.offset - self._safe.offset >= _UNSYNCED:
                 self._log.sync()
                 self._safe = self._position
-        if self._safe:
-            self._given_back = spool.give_back(self._spool, self._given_back, self._safe.offset)
+        self._give_back()
 
     def _copy_piece(self, work: Work) -> None:
         at = self._position
@@ -172,6 +170,7 @@ class Copier:
         """Close everything: a quiet frame holds no descriptors."""
         self._log.close()
         self._safe = self._position
+        self._give_back()
         self._close_spool()
         self._close_checkpoint()
 
@@ -192,9 +191,21 @@ class Copier:
                 return False
         return True
 
+    def _give_back(self) -> None:
+        """Free the disk of what the log surely has."""
+        if self._spool >= 0 and self._safe is not None:
+            self._given_back = spool.give_back(self._spool, self._given_back, self._safe.offset)
+
+    def _note(self) -> None:
+        checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
+
     def _save(self) -> None:
         if self._checkpoint < 0:
-            self._checkpoint = os.open(self._checkpoint_path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                self._checkpoint = os.open(self._checkpoint_path, os.O_WRONLY | os.O_CLOEXEC)
+            except FileNotFoundError:  # somebody tidied up
+                self._note()
+                return
         os.pwrite(self._checkpoint, checkpoint.pack(self._position), 0)
 
     def _close_spool(self) -> None:

@@ -23,18 +23,27 @@ from rqd.logging.rounds import Found, Rounds
 from rqd.logging.spoollog import RETRY_FIRST, RETRY_LAST, Means
 from rqd.logging.watching import OutputSize
 
-NO_FOOTER = 0
-
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class DirectFile:
-    """The worker's side. The checkpoint holds the header's length and where the footer begins."""
+    """The worker's side.
+
+    The checkpoint holds the header's length and, once a footer was begun, where: then its last
+    field is false. With ``header`` there is no log yet: an earlier agent died before it had made
+    one, so the frame never ran.
+    """
 
     def __init__(
-        self, log: LogFile, checkpoint_path: str, position: Position, blanks: Blanks
+        self,
+        log: LogFile,
+        checkpoint_path: str,
+        position: Position,
+        blanks: Blanks,
+        header: bytes | None = None,
     ) -> None:
         self._log = log
+        self._header = header
         self._checkpoint_path = checkpoint_path
         self._blanks = blanks
         self._position = position
@@ -42,9 +51,7 @@ class DirectFile:
     def create(self, header: bytes) -> int:
         """A new log, and a descriptor for the frame to write to; raises ``LogUnavailable``."""
         try:
-            self._log.create(header)
-            self._position = Position(len(header), NO_FOOTER, True)
-            self._note()
+            self._create(header)
             return os.open(self._log.path, _APPEND)
         except (OSError, ValueError) as error:
             raise LogUnavailable(explain(self._log.path, error)) from error
@@ -56,8 +63,16 @@ class DirectFile:
 
     def look(self) -> tuple[int, float]:
         """Bytes of output and the time of the last."""
-        facts = os.stat(self._log.path)
+        _, facts = self._log.look()
         return max(facts.st_size - self.header_length, 0), facts.st_mtime
+
+    def tail(self, lines: int) -> bytes:
+        """The last lines of output."""
+        try:
+            name, _ = self._log.look()
+        except FileNotFoundError:
+            return b""
+        return spool.last_lines(name, lines, self.header_length)
 
     def add_footer(self, footer: bytes, output: int | None) -> None:
         """Complete the log; a footer that an earlier try began is cut off first.
@@ -65,17 +80,32 @@ class DirectFile:
         ``output`` is what the frame wrote to, if that is still open.
         """
         try:
-            size = self._log.open() if output is None else self._log.adopt(output)
-            if self._position.length == NO_FOOTER:
-                self._position = self._position._replace(length=size)
-                self._note()
-            elif size > self._position.length:
-                size = self._position.length
-                self._log.truncate(size)
-            self._log.append([footer] if self._log.ends_line(size) else [b"\n", footer])
+            if output is not None:
+                self._log.adopt(output)
+            if self._header is not None:
+                self._create(self._header)
+            end = self._find_end()
+            self._log.append([footer] if self._log.ends_line(end) else [b"\n", footer])
             self._log.close()
         finally:
             self._log.abandon()
+
+    def _create(self, header: bytes) -> None:
+        self._position = Position(len(header), 0, True)
+        self._log.create(header, self._note)
+        self._header = None
+
+    def _find_end(self) -> int:
+        """Open the log; where the output ends, and the footer shall begin."""
+        inode = self._log.inode
+        size = self._log.open()
+        _, begun, none_begun = self._position
+        if none_begun or inode != self._log.inode or size < begun:
+            self._position = self._position._replace(length=size, at_line_start=False)
+            self._note()
+            return size
+        self._log.truncate(begun)
+        return begun
 
     def _note(self) -> None:
         checkpoint.create(self._checkpoint_path, self._position, self._log.inode, self._blanks)
@@ -141,9 +171,7 @@ class DirectLog:
 
     def tail(self, lines: int) -> Deferred[bytes]:
         """The last lines; waits for the log's file system."""
-        return self._workers.run(
-            self.path, spool.last_lines, self.path, lines, self._file.header_length
-        )
+        return self._workers.run(self.path, self._file.tail, lines)
 
     def close(self, footer: bytes) -> Deferred[None]:
         """Add the footer."""

@@ -15,7 +15,7 @@ from rqd.blanks import Blanks
 from rqd.logging import checkpoint, spool
 from rqd.logging.checkpoint import Position
 from rqd.logging.copier import Copier
-from rqd.logging.directlog import NO_FOOTER, DirectFile, DirectLog
+from rqd.logging.directlog import DirectFile, DirectLog
 from rqd.logging.interfaces import IFrameLog, IFrameLogs, IWakeups, IWorkers
 from rqd.logging.logfile import LogFile
 from rqd.logging.mounttable import MountTable
@@ -26,7 +26,7 @@ from rqd.logging.watching import OutputSize
 
 _Found = tuple[Position, int]
 _UNKNOWN = -1
-_NOTHING: _Found = (Position(0, NO_FOOTER, True), 0)
+_NOTHING: _Found = (Position(0, 0, True), 0)
 
 
 @implementer(IFrameLogs)
@@ -110,16 +110,11 @@ class FrameLogs:
 
         def found(checkpoint: _Found | None) -> IFrameLog:
             known = checkpoint or _NOTHING
+            missing = header if checkpoint is None else None
             if spool_path is None:
-                return self._direct(path, known, checkpoint_path, owner, too_big)
+                return self._direct(path, known, checkpoint_path, owner, too_big, header=missing)
             return self._spooled(
-                path,
-                known,
-                spool_path,
-                checkpoint_path,
-                owner,
-                too_big,
-                header=header if checkpoint is None else None,
+                path, known, spool_path, checkpoint_path, owner, too_big, header=missing
             )
 
         return self._workers.run_for("state", _find, spool_path, checkpoint_path).addCallback(found)
@@ -154,9 +149,13 @@ class FrameLogs:
         checkpoint_path: str,
         owner: tuple[int, int] | None,
         too_big: Callable[[], None],
+        *,
+        header: bytes | None = None,
     ) -> DirectLog:
         position, inode = known
-        file = DirectFile(self._file(path, inode, owner), checkpoint_path, position, self._blanks)
+        file = DirectFile(
+            self._file(path, inode, owner), checkpoint_path, position, self._blanks, header
+        )
         size = OutputSize(self._max_size, too_big)
         return DirectLog(path, file, size, self._means, self._rounds)
 
@@ -171,10 +170,14 @@ def _find(spool_path: str | None, checkpoint_path: str) -> _Found | None:
     From a damaged one nothing is known: rather repeat text than lose it.
     """
     found = checkpoint.load(checkpoint_path)
-    if found is not None or not os.path.exists(checkpoint_path):
-        return found
+    if found is None and not os.path.exists(checkpoint_path):
+        return None
+    if found is not None:
+        position, inode = found
+        restarted = spool_path is not None and spool.size(spool_path) < position.offset
+        return (position.restarted() if restarted else position), inode
     offset = 0
     if spool_path is not None:
         with suppress(OSError):
             offset = spool.first_data(spool_path)
-    return Position(offset, NO_FOOTER if spool_path is None else _UNKNOWN, True), 0
+    return Position(offset, 0 if spool_path is None else _UNKNOWN, True), 0

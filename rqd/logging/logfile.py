@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from rqd.logging.rotation import KEPT, create
 
@@ -51,16 +52,23 @@ class LogFile:
         self.inode = facts.st_ino if self._steady else 0
         return facts.st_size
 
-    def adopt(self, descriptor: int) -> int:
-        """Open it by a descriptor that somebody else has no use for any more; return its size."""
+    def adopt(self, descriptor: int) -> None:
+        """Have it open by a descriptor that somebody else is done with, if it has its name yet."""
         self.abandon()
-        self._descriptor = descriptor
-        return self.open()
+        try:
+            named = os.path.samestat(os.fstat(descriptor), os.lstat(self.path))
+        except OSError:
+            named = False
+        if named:
+            self._descriptor = descriptor
+        else:
+            os.close(descriptor)
 
-    def create(self, header: bytes) -> None:
+    def create(self, header: bytes, note: Callable[[], None]) -> None:
         """A new log with ``header``, closed again; an old one is rotated.
 
-        One that takes no header is removed: it would rotate the others away at the next try.
+        ``note`` remembers that it is there. A log that takes no header, or of which no note can be
+        made, is removed: it would rotate the others away at the next try.
         """
         self.abandon()
         self._descriptor = create(self.path, self._owner)
@@ -68,10 +76,20 @@ class LogFile:
             self.append([header])
             self.inode = os.fstat(self._descriptor).st_ino if self._steady else 0
             self.close()  # reports what NFS could not write
+            note()
         except OSError:
             self.abandon()
             os.unlink(self.path)
             raise
+
+    def look(self) -> tuple[str, os.stat_result]:
+        """Its name as it is now, and what is known of the file; FileNotFoundError if it is gone."""
+        for name in self._names():
+            with suppress(FileNotFoundError):
+                facts = os.lstat(name)
+                if self.inode in (0, facts.st_ino) and stat.S_ISREG(facts.st_mode):
+                    return name, facts
+        raise FileNotFoundError(errno.ENOENT, "the log is not there any more", self.path)
 
     def truncate(self, length: int) -> None:
         """Cut off what lies behind ``length``."""
@@ -114,9 +132,14 @@ class LogFile:
                 written += os.write(self._descriptor, rest[written:])
         return total
 
+    def _names(self) -> Iterator[str]:
+        """Those that it may have."""
+        yield self.path
+        yield from (f"{self.path}.{number}" for number in range(1, KEPT + 1))
+
     def _find(self) -> tuple[int, os.stat_result]:
-        for number in range(KEPT + 1):
-            found = self._open_ours(f"{self.path}.{number}" if number else self.path)
+        for name in self._names():
+            found = self._open_ours(name)
             if found is not None:
                 return found
         if os.path.lexists(self.path):

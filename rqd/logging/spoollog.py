@@ -202,9 +202,14 @@ class SpoolLog:
             self._complete()
         else:
             self._recovered()
-            lag = self._watch.seen - self._position.offset
-            if self._footer is not None or not self._watch.streak or lag > FAR_BEHIND:
+            if self._footer is not None or not self._watch.streak or self._is_far_behind():
                 self._go_on()
+
+    def _is_far_behind(self) -> bool:
+        """A frame that writes fast has written more meanwhile: don't wait for the next look."""
+        if self._watch.seen - self._position.offset <= FAR_BEHIND:
+            self._watch.look()
+        return self._watch.seen - self._position.offset > FAR_BEHIND
 
     def _complete(self) -> None:
         self._recovered()

@@ -55,17 +55,21 @@ def render_host(
         load=int32(sample.load),
         boot_time=int32(sample.boot_time),
         tags=map(text, sample.tags),
-        attributes=texts(sample.attributes) | _waiting_for(condition),
+        attributes=texts(sample.attributes) | _beside_the_state(condition),
         num_gpus=int32(gpus.count),
         free_gpu_mem=int64(gpus.free),
         total_gpu_mem=int64(gpus.total),
     )
 
 
-def _waiting_for(condition: HostCondition) -> dict[str, str]:
-    """The hardware state has a word for a reboot only."""
-    action = condition.waiting_for
-    return {} if action is None else {"whenIdle": action.value}
+def _beside_the_state(condition: HostCondition) -> dict[str, str]:
+    """What the hardware state has no word for, or (of what waits for idle) only for a reboot."""
+    told = {}
+    if condition.waiting_for is not None:
+        told["whenIdle"] = condition.waiting_for.value
+    if condition.withheld:
+        told["withheld"] = text(condition.withheld)
+    return told
 
 
 def core_detail(counts: CoreCounts) -> report_pb2.CoreDetail:
@@ -111,10 +115,18 @@ def boot_report(
 
 
 def host_report(
-    host: report_pb2.RenderHost, frames: Iterable[FrameFacts], core_info: report_pb2.CoreDetail
+    host: report_pb2.RenderHost,
+    frames: Iterable[FrameFacts],
+    core_info: report_pb2.CoreDetail,
+    completions: int = 0,
 ) -> report_pb2.HostReport:
-    """Frames are told in place: a report of many is made between two events of the reactor."""
+    """Frames are told in place: a report of many is made between two events of the reactor.
+
+    ``completions`` is how many wait for Cuebot.
+    """
     report = report_pb2.HostReport(host=host, core_info=core_info)
+    if completions:
+        report.host.attributes["completionsWaiting"] = str(completions)
     for frame in frames:
         _tell_frame(report.frames.add(), frame)
     _leave_out_processes(report.ByteSize(), report.frames)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.python.failure import Failure
 
 from rqd.log import Logger
@@ -13,9 +15,10 @@ class Outage:
 
     log = Logger()
 
-    def __init__(self, what: str) -> None:
-        """``what`` names the reports in the log, in the plural."""
+    def __init__(self, what: str, waiting: Callable[[], int] | None = None) -> None:
+        """``what`` names the reports in the log, in the plural; ``waiting`` counts them."""
         self._what = what
+        self._waiting = waiting
         self._on = False
 
     def failed(self, failure: Failure) -> None:
@@ -26,9 +29,10 @@ class Outage:
         error = failure.check(CuebotError) and failure.value
         if isinstance(error, CuebotError):
             self.log.warn(
-                "Cuebot does not take {what}, trying on code={code} endpoint={endpoint}"
+                "Cuebot does not take {what}, trying on{waiting} code={code} endpoint={endpoint}"
                 " detail={detail}",
                 what=self._what,
+                waiting=self._how_many(),
                 code=error.code,
                 endpoint=error.endpoint,
                 detail=error.detail,
@@ -40,4 +44,9 @@ class Outage:
         """A report was taken: say so if the last thing said was trouble."""
         if self._on:
             self._on = False
-            self.log.info("Cuebot takes {what} again", what=self._what)
+            self.log.info(
+                "Cuebot takes {what} again{waiting}", what=self._what, waiting=self._how_many()
+            )
+
+    def _how_many(self) -> str:
+        return "" if self._waiting is None else f" waiting={self._waiting()}"

@@ -18,20 +18,20 @@ class Pace:
     """Full speed while Cuebot answers; in a spell of failures, one probe at a time.
 
     A spell begins with a failure and ends with the next success. ``go`` is called when the next
-    report may start; ``free`` tells whether one may start now.
+    report may start; ``free`` tells whether one may start now, ``on_their_way`` how many are.
     """
 
     def __init__(self, *, reactor: IReactorTime, backoff: Backoff, go: Callable[[], None]) -> None:
         self._reactor = reactor
         self._backoff = backoff
         self._go = go
-        self._on_their_way = 0
+        self.on_their_way = 0
         self._probes = 0
         self._pause: IDelayedCall | None = None
 
     @property
     def free(self) -> bool:
-        return self._pause is None and self._on_their_way < WINDOW
+        return self._pause is None and self.on_their_way < WINDOW
 
     @property
     def in_spell(self) -> bool:
@@ -39,20 +39,20 @@ class Pace:
 
     def started(self) -> None:
         """A report is on its way."""
-        self._on_their_way += 1
+        self.on_their_way += 1
         if self.in_spell:
             self._probes += 1
             self._pause_for(max(PATIENCE, self._backoff(self._probes)))
 
     def failed(self) -> None:
         """A report came back."""
-        self._on_their_way -= 1
+        self.on_their_way -= 1
         self._probes = max(self._probes, 1)
         self._pause_for(self._backoff(self._probes))
 
     def answered(self) -> None:
         """A report was taken, which ends a spell."""
-        self._on_their_way -= 1
+        self.on_their_way -= 1
         self._probes = 0
         self.stop()
 

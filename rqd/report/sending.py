@@ -14,6 +14,7 @@ from rqd.report.heartbeat import Heartbeat
 from rqd.report.interface import ReportInterface
 from rqd.report.outbox import Outbox
 from rqd.report.presence import Presence
+from rqd.report.shelf import Fetch
 from rqd.report.telling import Telling
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ class Sending:
         *,
         reactor: IReactorReports,
         telling: Telling,
+        fetch: Fetch,
         settled: Callable[[str], object],
     ) -> None:
-        """``settled`` is told the key of each completion that Cuebot took."""
+        """``settled`` is told the key of each completion that Cuebot took; ``fetch`` as there."""
         machine, grpc = settings.machine, settings.grpc
         slow = backoff(grpc, at_most=grpc.backoff_delay_max)
         self._client = CuebotClient(reactor=reactor, settings=grpc)
@@ -41,6 +43,7 @@ class Sending:
         self.outbox = Outbox(
             reactor=reactor,
             send=cuebot.completion,
+            fetch=fetch,
             settle=settled,
             probe_backoff=backoff(grpc, at_most=machine.frame_complete_delivery_interval),
             refusal_backoff=slow,

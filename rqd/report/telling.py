@@ -35,13 +35,16 @@ class Telling:
         gpus: Callable[[], GpuTotals],
         counts: Callable[[], CoreCounts],
         frames: Callable[[], Iterable[FrameFacts]],
+        completions: Callable[[], int],
     ) -> None:
+        """``completions`` counts those that wait for Cuebot."""
         self._clock = clock
         self._sample = sample
         self._condition = condition
         self._gpus = gpus
         self._counts = counts
         self._frames = frames
+        self._completions = completions
         self._host = report_pb2.RenderHost()
         self._host_at = float("-inf")
         self._host_in: HostCondition | None = None
@@ -51,7 +54,8 @@ class Telling:
 
     def status(self) -> report_pb2.HostReport:
         counts = messages.core_detail(self._counts())
-        return messages.host_report(self._newest_host(), self._frames(), counts)
+        host, waiting = self._newest_host(), self._completions()
+        return messages.host_report(host, self._frames(), counts, waiting)
 
     def completion(self, frame: FrameFacts, end: FrameEnd) -> bytes:
         """Serialised: it is kept on disk and sent again and again as the same bytes.

@@ -21,7 +21,7 @@ class HostCondition(NamedTuple):
     """``state`` is the name of a ``host.HardwareState`` value.
 
     ``waiting_for`` is what happens once no frame runs. ``stopping`` says why the agent is about to
-    end; empty while it isn't.
+    end, ``withheld`` what is withheld for processes that can't be killed; empty while it isn't so.
     """
 
     state: str = UP
@@ -29,3 +29,4 @@ class HostCondition(NamedTuple):
     nimby_locked: bool = False
     waiting_for: IdleAction | None = None
     stopping: str = ""
+    withheld: str = ""

@@ -97,6 +97,11 @@ class Ledger:
         self._refuse_known(key)
         self._book(key, reservation)
 
+    def held_by(self, key: str) -> int:
+        """The points that ``key`` holds."""
+        reservation = self._reservations.get(key)
+        return reservation.points if reservation is not None else 0
+
     def release(self, key: str) -> None:
         """Give back what ``key`` holds; nothing happens if that is nothing."""
         reservation = self._reservations.pop(key, None)

@@ -14,13 +14,16 @@ from rqd.frame.clearing import Clearing
 from rqd.frame.environment import STANDARD_PATH, HostEnvironment
 from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import Frame
+from rqd.frame.recall import reports
 from rqd.frame.records import Records, new_key
+from rqd.frame.remains import Remains
 from rqd.frame.roster import Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
 from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisors
 from rqd.frame.users import Identity
+from rqd.frame.withholding import Withholding
 from rqd.system.cgroups import CgroupTree
 from rqd.system.condition import HostCondition
 from rqd.system.oomkills import OomKills
@@ -52,14 +55,22 @@ class Place:
             [str(self.state), str(self.temp)], reactor=self.reactor, workers=self.workers
         )
         self.clearing = Clearing(reactor=self.reactor, disk=self.disk)
+        self.resting: Deferred[Remains] = Deferred()
+        """What is left of the frame that was over last."""
         self.posted: list[tuple[str, bytes]] = []
+        self.in_memory_only: list[str] = []
+        """The keys of those posted that are not on disk."""
         self.launched: Deferred[Frame] = Deferred()
         """The answer that the last launch of the roster's got."""
         self.condition = HostCondition()
+        self.told = 0
+        self.withholding = Withholding(self.ledger, reactor=self.reactor, changed=self.tell)
         self.roster = Roster(
             ledger=self.ledger,
-            post=lambda *what: self.posted.append(what),
+            post=self._post,
             condition=lambda: self.condition,
+            clearing=self.clearing,
+            disk=self.disk,
             reactor=self.reactor,
         )
         self.site = Site(
@@ -77,6 +88,7 @@ class Place:
             ),
             environment=HostEnvironment("render042", STANDARD_PATH, {}),
             ledger=self.ledger,
+            withholding=self.withholding,
             records=records,
             disk=self.disk,
             berths=self.berths(None),
@@ -89,6 +101,20 @@ class Place:
             time=lambda: NOW + self.reactor.seconds(),
         )
         case.addCleanup(self.close)
+
+    def tell(self) -> None:
+        """Cuebot would be told of a change now."""
+        self.told += 1
+
+    def _post(self, key: str, report: bytes | None, kept: bool) -> None:
+        """Take a report, or look it up where it is only on disk."""
+        if report is None:
+            (found,) = reports([self.site.records.files(key).record])
+            assert isinstance(found, bytes), found
+            report = found
+        self.posted.append((key, report))
+        if not kept:
+            self.in_memory_only.append(key)
 
     def terms(self, **changes: Any) -> None:
         """Frames that come later run under other terms."""
@@ -140,9 +166,18 @@ class Place:
 
     def live(self, frame: Frame) -> Deferred[bytes]:
         """Let it live, as far as it gets without time going by."""
-        life = Deferred.fromCoroutine(frame.live())
+        life = Deferred.fromCoroutine(self._life(frame))
         self.turn()
         return life
+
+    async def _life(self, frame: Frame) -> bytes:
+        """As the roster would have it."""
+        report = await frame.live()
+        self.reactor.callLater(0, self._leave, frame)
+        return report
+
+    def _leave(self, frame: Frame) -> None:
+        self.resting = Deferred.fromCoroutine(frame.come_to_rest())
 
     def turn(self) -> None:
         """What the reactor does next, of what no time has to go by for."""

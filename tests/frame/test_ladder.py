@@ -37,10 +37,10 @@ class LadderTests(SynchronousTestCase):
             self.members, grace, running=lambda: self.running, frame_id="f", reactor=self.clock
         )
 
-    def climb(self, grace: Grace = GRACE) -> Deferred[None]:
+    def climb(self, grace: Grace = GRACE) -> Deferred[bool]:
         return Deferred.fromCoroutine(self.ladder(grace).climb())
 
-    def sweep(self) -> Deferred[None]:
+    def sweep(self) -> Deferred[bool]:
         return Deferred.fromCoroutine(self.ladder().sweep())
 
     def die(self) -> None:
@@ -88,13 +88,13 @@ class LadderTests(SynchronousTestCase):
         self.assertEqual(self.members.kills, 1)
         self.running = False
         self.wait(0.1)
-        self.successResultOf(climbing)
+        self.assertTrue(self.successResultOf(climbing))
         self.assertEqual(self.members.kills, 1)
 
     def test_shortened(self) -> None:
-        """A time of grace is only ever shortened, and its end is force."""
-        gentle = Grace(timeout=30.0, interval=1.0, force=False)
-        self.assertEqual(gentle.shortened(3.0), Grace(3.0, 1.0, force=True))
+        """A time of grace is only ever shortened, and its end is force; its limit stays."""
+        gentle = Grace(timeout=30.0, interval=1.0, force=False, limit=5.0)
+        self.assertEqual(gentle.shortened(3.0), Grace(3.0, 1.0, force=True, limit=5.0))
         self.assertEqual(GRACE.shortened(60.0), GRACE)
 
     def test_grace_shorter_than_interval(self) -> None:
@@ -120,7 +120,7 @@ class LadderTests(SynchronousTestCase):
         self.wait(0.15)
         self.assertNoResult(sweeping)
         self.wait(0.1)
-        self.successResultOf(sweeping)
+        self.assertTrue(self.successResultOf(sweeping))
         self.assertEqual(self.members.kills, 4)
         self.assertIn("frame is dead", self.said[-1])
 
@@ -131,9 +131,18 @@ class LadderTests(SynchronousTestCase):
         self.wait(9.9)
         self.assertNoResult(sweeping)
         self.wait(0.2)
-        self.successResultOf(sweeping)
+        self.assertFalse(self.successResultOf(sweeping))
         self.assertIn("can't be killed frame_id={frame_id} pids={pids}", self.said[-1])
         self.assertEqual(self.worst, LogLevel.error)
+
+    def test_never_ends(self) -> None:
+        """A frame that runs on whatever was done is given up on, after a limit of its own."""
+        climbing = self.climb(Grace(timeout=2.0, interval=1.0, force=True, limit=3.0))
+        self.wait(4.9)
+        self.assertNoResult(climbing)
+        self.wait(0.3)
+        self.assertFalse(self.successResultOf(climbing))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_nothing_left(self) -> None:
         """Where nothing is left nothing is killed."""

@@ -9,10 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.frame.adopted import LeftSession
-from rqd.frame.leftovers import end_groups, end_sessions, orphans
-from rqd.frame.members import GroupMembers, SessionMembers
+from rqd.frame.adopted import LeftSession, left_in
+from rqd.frame.leftovers import end, orphans
+from rqd.frame.members import GroupMembers, IMembers, SessionMembers
+from rqd.frame.records import KillNote
 from tests.frame.earlier import PID
+from tests.frame.fakes import FakeMembers
+from tests.frame.place import NOW
 from tests.frame.test_recovery import RUNS, RecoveryCase
 from tests.system.fake_proc import FakeProc
 
@@ -43,6 +46,14 @@ class SessionTests(SynchronousTestCase):
         self.proc.process(PID + 3, session=PID)
         self.assertEqual(self.session.pids(), [])
 
+    def test_number_used_again(self) -> None:
+        """Whoever leads a session of that number now is not killed, though it be there."""
+        with subprocess.Popen(["cat"], stdin=-1, start_new_session=True) as foreign:
+            LeftSession(foreign.pid, MARK).kill()
+            LeftSession(foreign.pid, b"").kill()
+            self.assertEqual(foreign.communicate(b"")[0], None)
+            self.assertEqual(foreign.returncode, 0)
+
     def test_no_mark(self) -> None:
         """After a reboot nothing is a frame's."""
         self.process(PID + 1, b"\0")
@@ -52,40 +63,59 @@ class SessionTests(SynchronousTestCase):
 class EndTests(SynchronousTestCase):
     """Ending what is left."""
 
-    def end(self, work: Deferred[None], clock: Clock) -> None:
-        for _ in range(100):
+    def end(self, members: IMembers) -> None:
+        clock = Clock()
+        work = Deferred.fromCoroutine(end(members, "left", reactor=clock))
+        while members.pids():
             clock.advance(0.05)
-        self.successResultOf(work)
+        clock.advance(0.05)
+        self.assertTrue(self.successResultOf(work))
 
-    def test_groups(self) -> None:
+    def test_group(self) -> None:
         """What is in a group is killed; what isn't is not."""
         group = Path(self.mktemp())
         group.mkdir()
+        procs = group / "cgroup.procs"
         with subprocess.Popen(["sleep", "300"]) as left, subprocess.Popen(["cat"], stdin=-1) as cat:
-            (group / "cgroup.procs").write_text(f"{left.pid}\n")
+            procs.write_text(f"{left.pid}\n")
             clock = Clock()
-            work = Deferred.fromCoroutine(end_groups([group], reactor=clock))
+            work = Deferred.fromCoroutine(end(left_in(group), "left", reactor=clock))
             self.assertEqual(left.wait(), -9)
-            (group / "cgroup.procs").write_text("")
-            self.end(work, clock)
+            procs.write_text("")
+            clock.advance(0.05)
+            self.assertTrue(self.successResultOf(work))
             self.assertIsNone(cat.poll())
             cat.communicate()
 
-    def test_sessions(self) -> None:
+    def test_session(self) -> None:
         """So it is for a session of ours."""
-        command = ["sh", "-c", "sleep 300 & echo $!; exec >&-; wait"]
+        waiting = "(echo up; read line <&3)"  # no exec, in the middle of which none has a name
+        command = ["sh", "-c", f"exec 3<&0; {waiting} & exec >&-; wait"]
         environment = {"PATH": "/bin:/usr/bin", "logfile": "/logs/job.0001.rqlog"}
         with subprocess.Popen(
-            command, stdout=-1, env=environment, start_new_session=True
+            command, stdin=-1, stdout=-1, env=environment, start_new_session=True
         ) as leader:
             assert leader.stdout is not None
             leader.stdout.readline()
             session = LeftSession(leader.pid, MARK)
             self.assertEqual(len(session.pids()), 1)
-            clock = Clock()
-            self.end(Deferred.fromCoroutine(end_sessions([session], reactor=clock)), clock)
-            self.assertEqual(session.pids(), [])
+            self.end(session)
             leader.wait()
+
+    def test_nothing(self) -> None:
+        """Where nothing is left nothing is done."""
+        members = FakeMembers()
+        self.end(members)
+        self.assertEqual(members.kills, 0)
+
+    def test_in_vain(self) -> None:
+        """What can't be killed is told."""
+        members = FakeMembers(11)
+        members.deaf_to_kill = 1 << 30
+        clock = Clock()
+        work = Deferred.fromCoroutine(end(members, "left", reactor=clock))
+        clock.pump([0.05] * 202)
+        self.assertFalse(self.successResultOf(work))
 
 
 class OrphanTests(SynchronousTestCase):
@@ -144,3 +174,33 @@ class MembersTests(RecoveryCase):
             self.earlier.frame(chain=RUNS, group=group, report=b"report")
             self.recover()
             self.assertEqual(left.wait(), -9)
+
+    def test_killed_and_reported(self) -> None:
+        """One that was killed, and of which something lives, holds its cores until that is dead."""
+        with subprocess.Popen(["sleep", "300"]) as left:
+            group = self.group(left.pid)
+            kill = KillNote("enough", None, None, None, NOW)
+            self.earlier.frame(chain=RUNS, group=group, report=b"report", kill=kill)
+            self.recover()
+            self.assertEqual(self.place.ledger.counts().booked, 100)
+            self.assertIn("100 core points of job.0001-layer", self.place.withholding.reason)
+            self.assertEqual(left.wait(), -9)
+            Path(group, "cgroup.procs").write_text("")
+            self.place.reactor.advance(1)
+            self.assertEqual(self.place.ledger.counts().booked, 0)
+            self.assertEqual(self.place.withholding.reason, "")
+
+    def test_killed_and_not_reported(self) -> None:
+        """So does one whose end is not even judged: nobody gets its cores before it is dead."""
+        with subprocess.Popen(["sleep", "300"]) as left:
+            group = self.group(left.pid)
+            kill = KillNote("enough", None, None, None, NOW)
+            self.earlier.frame(chain=RUNS, group=group, kill=kill)
+            self.recover()
+            self.assertEqual(self.place.ledger.counts().booked, 100)
+            self.assertEqual(left.wait(), -9)
+            Path(group, "cgroup.procs").write_text("")
+            self.place.reactor.advance(0.05)
+            self.place.turn()
+            self.assertEqual(self.reports, [b"1/9 enough"])
+            self.assertEqual(self.place.ledger.counts().booked, 0)

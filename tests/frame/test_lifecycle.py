@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.chain import program
-from rqd.frame.clearing import PAUSE, RETRY
+from rqd.frame.clearing import PAUSE
 from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import END_PATIENCE, Frame, Kill, NotTaken, Phase
 from rqd.frame.output import OPEN_PATIENCE
@@ -399,17 +399,6 @@ class EndTests(LifeCase):
         self.place.reactor.advance(RETRY_FIRST)
         self.assertIn("report", self.last_line())
 
-    def test_forgotten_before(self) -> None:
-        """It is not, if Cuebot has it by then."""
-        self.run_shell()
-        self.place.workers.broken["state"] = OSError(28, "full")
-        self.end(3)
-        self.successResultOf(Deferred.fromCoroutine(self.frame.forget()))
-        self.assertEqual(len(self.place.disk.unkept), 0)
-        self.place.workers.broken.clear()
-        self.place.reactor.pump([RETRY] * 2)
-        self.assertEqual(self.place.left(), [])
-
     def test_kill_written_late(self) -> None:
         """So is why it is being killed."""
         self.run_shell()
@@ -485,12 +474,10 @@ class EndTests(LifeCase):
         self.place.log(self.frame).hang()
         self.place.process.end(0)
         self.place.reactor.advance(END_PATIENCE)
-        forgetting = Deferred.fromCoroutine(self.frame.forget())
         self.place.reactor.advance(60)
         self.assertIn(f"{self.frame.key}.spool", self.place.left())
         self.place.log(self.frame).release()
-        self.successResultOf(forgetting)
-        self.place.reactor.advance(1)
+        self.successResultOf(self.place.resting).remove()
         self.assertEqual(self.place.left(), [])
 
     def test_forgotten_without_start(self) -> None:
@@ -498,7 +485,7 @@ class EndTests(LifeCase):
         self.place.logs.refusal = "no"
         self.begin()
         self.report()
-        self.successResultOf(Deferred.fromCoroutine(self.frame.forget()))
+        self.successResultOf(self.place.resting).remove()
         self.place.reactor.advance(1)
         self.assertEqual(self.place.left(), [])
 
@@ -644,6 +631,84 @@ class KillTests(LifeCase):
         members.alive = [11]
         self.place.reactor.advance(0.1)
         self.assertIn((signal.SIGTERM, 11), members.heard)
+
+    def kill_in_vain(self) -> None:
+        """A frame is killed, and one of its processes hangs in the kernel."""
+        self.run_shell(self.place.frame(num_cores=300))
+        self.members.deaf_to_kill = 1 << 30
+        self.frame.kill(WANTED)
+        self.place.process.end(143)
+        self.place.turn()
+        self.assertNoResult(self.life)
+        self.place.reactor.pump([1.0] * 11)
+
+    def test_unkillable(self) -> None:
+        """What can't be killed is reported after a limit, and keeps its cores, and says why."""
+        self.kill_in_vain()
+        self.assertEqual(self.successResultOf(self.life), b"1/15 Job killed by artist")
+        self.assertIs(self.frame.phase, Phase.ENDED)
+        self.assertEqual(self.place.ledger.counts().booked, 300)
+        self.assertIn("not all of this frame could be killed", self.footer)
+        self.assertRegex(
+            self.place.withholding.reason, f"^300 core points of {self.frame.spec.name}"
+        )
+        self.assertEqual(self.place.told, 1)
+
+    def test_unkillable_dies(self) -> None:
+        """When it has died at last all comes back, and only then the record goes."""
+        self.kill_in_vain()
+        resting = Deferred.fromCoroutine(self.frame.come_to_rest())
+        self.assertNoResult(resting)
+        self.members.alive = []
+        self.place.reactor.pump([1.0] * 2)
+        self.assertEqual(self.place.ledger.counts().booked, 0)
+        self.assertEqual((self.place.withholding.reason, self.place.told), ("", 2))
+        self.successResultOf(resting).remove()
+        self.place.reactor.advance(1)
+        self.assertEqual(self.place.left(), [])
+        self.assertFalse(self.place.process.waits)
+
+    def test_supervisor_hangs(self) -> None:
+        """A frame whose end nobody tells, whatever was killed, is over all the same."""
+        self.run_shell()
+        self.members.deaf_to_kill = 1 << 30
+        self.frame.kill(WANTED)
+        self.place.reactor.pump([0.5] * 110)
+        self.assertEqual(self.successResultOf(self.life), b"1/9 Job killed by artist")
+        self.members.alive = []
+        self.place.reactor.pump([1.0] * 2)
+        self.assertEqual(self.place.ledger.counts().booked, 0)
+        self.place.process.die(9)
+
+    def test_leftovers_hang(self) -> None:
+        """What a frame that ended by itself left hanging is told, and holds no cores."""
+        self.run_shell()
+        self.members.deaf_to_kill = 1 << 30
+        self.place.process.end(0)
+        self.place.turn()
+        self.assertEqual(self.report(), b"0/0 ")
+        self.place.reactor.pump([1.0] * 11)
+        self.assertRegex(self.place.withholding.reason, "^0 core points of ")
+        self.assertEqual(self.place.ledger.counts().booked, 0)
+        self.assertTrue(self.place.process.waits)
+        self.members.alive = []
+        self.place.reactor.pump([1.0] * 2)
+        self.assertEqual(self.place.withholding.reason, "")
+        self.assertFalse(self.place.process.waits)
+
+    def test_stragglers(self) -> None:
+        """A killed frame is over when all of it is dead, and holds its cores until then."""
+        self.run_shell()
+        self.members.deaf_to_kill = 2
+        self.frame.kill(WANTED)
+        self.place.process.end(143)
+        self.place.turn()
+        self.assertNoResult(self.life)
+        self.assertEqual(self.place.ledger.counts().booked, 100)
+        self.place.reactor.pump([0.05] * 3)
+        self.place.turn()
+        self.assertEqual(self.report(), b"1/15 Job killed by artist")
+        self.assertEqual(self.members.kills, 3)
 
     def test_own_status(self) -> None:
         """A killed frame that still ends with a status of its own is reported with that."""

@@ -163,6 +163,19 @@ class SessionMembersTests(SynchronousTestCase):
         """Nobody is killed who is gone."""
         self.members.kill()
 
+    def test_kill_leader(self) -> None:
+        """The leader's process group is killed, whatever is seen of it, if it is still that one."""
+        with subprocess.Popen(["cat"], stdin=-1, start_new_session=True) as leader:
+            pid = leader.pid
+            self.proc.process(pid, session=pid, start_ticks=1000)
+            members = SessionMembers(pid, self.proc.root)
+            self.proc.process(pid, session=pid, start_ticks=2000)
+            members.kill()
+            self.assertIsNone(leader.poll())
+            self.proc.process(pid, session=pid, start_ticks=1000)
+            members.kill()
+            self.assertEqual(leader.wait(), -signal.SIGKILL)
+
     def test_wake(self) -> None:
         """A supervisor that is gone is fine."""
         self.members.wake()

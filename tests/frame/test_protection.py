@@ -111,7 +111,9 @@ class ProtectionTests(SynchronousTestCase):
         self.frames.append(frame)
         self.free = 2 * GIB
         self.protection.look()
+        frame.members.alive = []
         self.place.process.end(128 + signal.SIGTERM)
+        self.place.turn()
         said = (
             "the host ran out of memory: 98.0 % of 100.00 GiB used, the margin is 96 %"
             " (memory_oom_margin_percentage); this frame used 12.00 GiB and 1.00 GiB of swap,"
@@ -165,7 +167,9 @@ class KernelTests(SynchronousTestCase):
         (self.place.folder / "vmstat").write_text(f"pgfault 1\noom_kill {kills}\n")
 
     def ended(self, status: int) -> str:
+        self.members.alive = []
         self.place.process.end(status)
+        self.place.turn()
         return self.successResultOf(self.life).decode().strip()
 
     def test_by_its_group(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from rqd.blanks import Blanks
-from rqd.frame.recall import Found, decode, read
+from rqd.frame.recall import Found, decode, read, reports
 from rqd.frame.records import KillNote, Records, Whereabouts
 from rqd.frame.users import Identity
 from rqd.system.gpus import Gpu
@@ -158,6 +159,38 @@ class DecodeTests(SynchronousTestCase):
         self.assertGreaterEqual(torn, 0)
         self.assertGreater(found.where.supervisor, 1)
         self.assertGreater(found.reservation.points, 0)
+
+
+class ReportsTests(SynchronousTestCase):
+    """``reports``."""
+
+    def setUp(self) -> None:
+        self.folder = Path(os.path.abspath(self.mktemp()))
+        self.folder.mkdir()
+
+    def record(self, name: str, *lines: bytes) -> str:
+        path = self.folder / name
+        path.write_bytes(b"\n".join([b"{}", *lines]) + b"\n")
+        path.chmod(0o600)
+        return str(path)
+
+    def report(self, name: str, report: bytes) -> str:
+        content = {"report": base64.b64encode(report).decode(), "footer": ""}
+        return self.record(name, json.dumps(content).encode())
+
+    def test_found(self) -> None:
+        """Each report, or why it isn't there, in the order in which they were asked for."""
+        paths = [self.report("a", b"\0a"), str(self.folder / "b"), self.record("c", b'{"kill": 1}')]
+        first, missing, without = reports(paths)
+        self.assertEqual(first, b"\0a")
+        self.assertIsInstance(missing, FileNotFoundError)
+        self.assertIsInstance(without, ValueError)
+
+    def test_not_too_much(self) -> None:
+        """Large ones are read a few at a time, at least one."""
+        paths = [self.report(str(number), bytes(600_000)) for number in range(4)]
+        self.assertEqual(len(reports(paths)), 2)
+        self.assertEqual(len(reports([self.report("large", bytes(2_000_000)), *paths])), 1)
 
 
 class ReadTests(SynchronousTestCase):

@@ -6,13 +6,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.frame.lifecycle import Kill, Phase
+from rqd.frame.latelogs import AT_ONCE
+from rqd.frame.lifecycle import END_PATIENCE, Kill, Phase
 from rqd.frame.records import STATE, KillNote
 from rqd.frame.recovery import Recovery
 from rqd.frame.statedisk import RETRY_FIRST, RETRY_LAST
 from rqd.frame.survivor import POLL
+from rqd.logging.interfaces import IFrameLog
 from rqd.refusals import AlreadyRunning
 from rqd.service import spec_of
 from rqd.system.gpus import Gpu
@@ -21,8 +24,18 @@ from rqd.system.usage import FrameUsage
 from tests.frame.earlier import PID, Earlier
 from tests.frame.fakes import FakeMembers
 from tests.frame.place import NOW, Place
+from tests.logging.fakes import MemoryLogs
 
 RUNS = b"up\n"
+
+
+class StuckLogs(MemoryLogs):
+    """Logs that can't be finished until they are released."""
+
+    def resume(self, *args: Any, **facts: Any) -> Deferred[IFrameLog]:
+        """As in ``IFrameLogs``."""
+        resuming = super().resume(*args, **facts)
+        return resuming.addCallback(lambda log: log.hang() or log)
 
 
 class RecoveryCase(SynchronousTestCase):
@@ -319,6 +332,78 @@ class ReportedTests(RecoveryCase):
         self.assertEqual(self.place.logs.logs, {})
         self.settle()
         self.assertFalse(record.exists())
+
+    def unfinished(self, number: int) -> None:
+        """Frames that are reported, and whose logs lack their ends."""
+        for index in range(number):
+            self.earlier.frame(f"{index}.1", report=b"report %d" % index, job_name=f"j{index}")
+
+    def test_few_logs_at_a_time(self) -> None:
+        """Logs get their ends a few at a time; reports do not wait for them, files do."""
+        self.unfinished(3 * AT_ONCE)
+        self.place.workers.hold("state")
+        self.recover()
+        self.assertEqual(len(self.reports), 3 * AT_ONCE)
+        self.settle()
+        self.assertEqual(len(self.place.workers._held["state"]), AT_ONCE + 2)  # old files
+        self.place.workers.release("state")
+        self.place.turn()
+        self.assertEqual(len(self.place.logs.logs), 3 * AT_ONCE)
+        self.place.clearing.flush()
+        self.assertEqual(list((self.place.state / "frames").iterdir()), [])
+
+    def test_log_hangs(self) -> None:
+        """Logs that hang hold up no other for long, and keep their files until they are whole."""
+        self.place = Place(self, StuckLogs())
+        self.place.reactor.advance(100.0)
+        self.earlier = Earlier(self.place.folder)
+        self.unfinished(AT_ONCE + 1)
+        self.recover()
+        resumed = len(self.place.logs.logs)
+        self.place.reactor.advance(END_PATIENCE)
+        self.assertEqual((resumed, len(self.place.logs.logs)), (AT_ONCE, AT_ONCE + 1))
+        self.settle()
+        records = list((self.place.state / "frames").glob("*.record"))
+        self.assertEqual(len(records), AT_ONCE + 1)
+        for log in self.place.logs.logs.values():
+            log.release()
+        self.place.turn()
+        self.place.clearing.flush()
+        self.assertEqual(list((self.place.state / "frames").iterdir()), [])
+
+    def test_log_lacks_its_end(self) -> None:
+        """One whose request makes no sense is reported all the same, and forgotten."""
+        record = self.earlier.frame(report=b"report")
+        record.write_bytes(record.read_bytes().replace(b'"request": "', b'"request": "AAAA'))
+        self.recover()
+        self.assertEqual(self.reports, [b"report"])
+        self.assertEqual(self.place.logs.logs, {})
+        self.settle()
+        self.assertEqual(list((self.place.state / "frames").iterdir()), [])
+
+    def test_kill_after_report(self) -> None:
+        """A kill that was written late changes nothing."""
+        record = self.earlier.frame(report=b"report")
+        files = self.earlier.records.files("f.1")
+        files.write_kill(KillNote("late", 286, None, None, NOW))
+        with open(record, "ab") as file:
+            file.write(b'{"torn')
+        self.recover()
+        self.assertEqual(self.reports, [b"report"])
+
+    def test_script_elsewhere(self) -> None:
+        """What an earlier configuration had put elsewhere goes, too."""
+        record = self.earlier.frame(report=b"report")
+        elsewhere = self.place.folder / "elsewhere"
+        elsewhere.mkdir()
+        script = self.place.temp / "openrqd-f.1.sh"
+        moved = script.rename(elsewhere / script.name)
+        text = record.read_bytes().replace(bytes(script), bytes(moved))
+        record.write_bytes(text)
+        record.with_suffix(".spool").unlink()
+        self.recover()
+        self.settle()
+        self.assertEqual(list(elsewhere.iterdir()), [])
 
 
 class OddTests(RecoveryCase):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.exits import FrameEnd
-from rqd.frame.lifecycle import Frame, Phase
+from rqd.frame.lifecycle import END_PATIENCE, Frame, Phase
+from rqd.frame.roster import WHOLE
 from rqd.refusals import (
     AlreadyRunning,
     NotEnough,
@@ -183,6 +187,16 @@ class EndTests(RosterCase):
         self.place.reactor.advance(1)
         self.assertEqual(self.place.left(), [])
 
+    def test_settled_on_a_full_disk(self) -> None:
+        """What could not be written of its end is not written any more, and its files go later."""
+        frame = self.launch()
+        self.place.workers.broken["state"] = OSError(28, "full")
+        self.end()
+        self.assertEqual(len(self.place.disk.unkept), 1)
+        self.place.reactor.advance(0)
+        self.roster.settled(frame.key)
+        self.assertEqual(len(self.place.disk.unkept), 0)
+
     def test_settled_twice(self) -> None:
         """Late and repeated acknowledgements are harmless."""
         frame = self.launch()
@@ -191,6 +205,61 @@ class EndTests(RosterCase):
             self.roster.settled(key)
         self.place.reactor.advance(1)
         self.assertEqual(self.place.left(), [])
+
+    def test_settled_at_once(self) -> None:
+        """An acknowledgement may come before the frame has come to rest."""
+        frame = self.launch()
+        self.place.log(frame).hang()
+        self.end()
+        self.place.reactor.advance(END_PATIENCE)
+        self.roster.settled(frame.key)
+        self.place.reactor.advance(3600)
+        self.assertIn(f"{frame.key}.record", self.place.left())
+        self.place.log(frame).release()
+        self.place.reactor.advance(1)
+        self.assertEqual(self.place.left(), [])
+
+    def test_let_go(self) -> None:
+        """Of a frame that waits for Cuebot, no more is held than what is to be removed."""
+        frame = weakref.ref(self.launch())
+        self.end()
+        self.place.reactor.spawned.clear()
+        self.place.logs.logs.clear()
+        self.place.launched = Deferred()
+        gc.collect()
+        self.assertIsNone(frame())
+
+    def many_end(self) -> list[str]:
+        """More frames end than may wait with all their files; return their keys."""
+        for number in range(WHOLE + 3):
+            self.launch(str(number), job_name=str(number))
+            self.end(-1)
+        return [key for key, _ in self.place.posted]
+
+    def test_many_waiting(self) -> None:
+        """Of many that wait, only some have more on disk than a record; all of it goes."""
+        keys = self.many_end()
+        self.place.reactor.advance(1)
+        left = self.place.left()
+        self.assertEqual([key for key in keys if f"{key}.record" not in left], [])
+        self.assertEqual([key for key in keys if f"{key}.spool" not in left], keys[WHOLE:])
+        self.assertEqual([key for key in keys if f"openrqd-{key}.sh" not in left], keys[WHOLE:])
+        for key in keys:
+            self.roster.settled(key)
+        self.place.reactor.advance(1)
+        self.assertEqual([name for name in self.place.left() if name.partition(".")[2]], [])
+
+    def test_many_not_kept(self) -> None:
+        """Whose report is in memory only keeps everything: a later agent needs it."""
+        frames = [self.launch(str(n), num_cores=1, job_name=str(n)) for n in range(WHOLE + 3)]
+        self.place.workers.broken["state"] = OSError(28, "full")
+        for number in range(len(frames)):
+            self.end(number)
+        self.place.workers.broken.clear()
+        self.place.reactor.advance(1)
+        keys = [frame.key for frame in frames]
+        self.assertEqual(self.place.in_memory_only, keys)
+        self.assertEqual([k for k in keys if f"{k}.spool" not in self.place.left()], [])
 
     def test_when_empty(self) -> None:
         """Who waits for the last frame is told when its report is posted."""

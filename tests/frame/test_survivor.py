@@ -103,6 +103,17 @@ class PollTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(survivor.gone), 0)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_given_up(self) -> None:
+        """One that hangs in the kernel can be given up on: it counts as ended, once."""
+        self.earlier.process()
+        survivor = self.survivor()
+        survivor.give_up()
+        self.assertFalse(survivor.running)
+        self.assertEqual(self.successResultOf(survivor.gone), 0)
+        self.earlier.ends()
+        self.reactor.advance(POLL)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
     def test_gone(self) -> None:
         """One that is not there is gone at once."""
         survivor = self.survivor()

@@ -101,6 +101,24 @@ class AgentProcess:
                 break
             if attempt == 4 or b"cannot listen" not in self.log:
                 raise AssertionError(f"the agent ended with {self.status} before it served")
+        self._connect()
+
+    async def start_unknown(self) -> None:
+        """Start the agent that has ended once more, where no Cuebot is to know."""
+        assert self.channel is not None
+        self.channel.close()
+        self.port = self._configure()
+        self._spawn("", False)
+        assert self._exited is not None
+        self._exited.addCallback(self._ended)
+        self._connect()
+        ready = grpc.channel_ready_future(self.channel)
+        try:
+            await until(lambda: ready.done() or self.status is not None, PATIENCE)
+        finally:
+            ready.cancel()
+
+    def _connect(self) -> None:
         self.channel = grpc.insecure_channel(
             f"127.0.0.1:{self.port}", [("grpc.use_local_subchannel_pool", 1)]
         )
@@ -111,17 +129,15 @@ class AgentProcess:
         assert self._exited is not None
         startups = len(self.cuebot.startups)
         known = self.cuebot.wait_for(lambda cuebot: len(cuebot.startups) > startups, PATIENCE)
-        self._exited.addCallback(self._gone, known)
+        self._exited.addCallback(self._ended).addCallback(lambda _: known.cancel())
         try:
             await known
         except CancelledError:
             return False
         return True
 
-    def _gone(self, status: int, known: Deferred[Any]) -> int:
+    def _ended(self, status: int) -> None:
         self.status = status
-        known.cancel()
-        return status
 
     def _configure(self) -> int:
         port = free_port()

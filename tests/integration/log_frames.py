@@ -15,7 +15,7 @@ from rqd.blanks import Blanks
 from rqd.logging.framelogs import FrameLogs
 from rqd.logging.interfaces import IFrameLog
 from rqd.logging.mounts import MountWorkers
-from rqd.logging.mounttable import MountTable
+from rqd.logging.mounttable import Mount, MountTable
 from rqd.logging.wakeups import Wakeups
 
 STAMP = re.compile(rb"(?m)^\[\d\d:\d\d:\d\d\] ")
@@ -29,13 +29,27 @@ def unstamped(text: bytes) -> bytes:
     return STAMP.sub(b"", text[len(HEADER) : -len(FOOTER)])
 
 
-class LogRoom:
-    """The logging room, in a folder of its own."""
+class RemoteMounts(MountTable):
+    """Every mount is said to be on the network."""
 
-    def __init__(self, folder: str, *, max_size: int = 0) -> None:
+    def mount_of(self, path: str) -> Mount:
+        return super().mount_of(path)._replace(fstype="nfs4")
+
+
+class LogRoom:
+    """The logging room, in a folder of its own.
+
+    ``direct``: frames write to their logs themselves. ``remote``: each mount passes for one that
+    reports errors late.
+    """
+
+    def __init__(
+        self, folder: str, *, max_size: int = 0, direct: bool = False, remote: bool = False
+    ) -> None:
         self.folder = os.path.abspath(folder)
+        self._direct = direct
         os.makedirs(self.folder, exist_ok=True)
-        table = MountTable()
+        table = RemoteMounts() if remote else MountTable()
         self.workers = MountWorkers(reactor=reactor, table=table)
         self.wakeups = Wakeups(reactor=reactor)
         self.logs = FrameLogs(
@@ -77,7 +91,7 @@ class LogRoom:
     def _files(self, path: str, too_big) -> dict:
         name = os.path.basename(path)
         return {
-            "spool_path": self.spool(name),
+            "spool_path": None if self._direct else self.spool(name),
             "checkpoint_path": os.path.join(self.folder, name + ".checkpoint"),
             "owner": None,
             "too_big": too_big,

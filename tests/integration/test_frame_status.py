@@ -134,7 +134,8 @@ class StatisticsTests(AgentCase):
         def all_of(cuebot: FakeCuebot) -> list[report_pb2.ProcStats] | None:
             info = told(frame, cuebot)
             children = list(info.children.children) if info else []
-            return children if sum("60" in child.cmdline for child in children) == 100 else None
+            sleeping = [child for child in children if child.cmdline.endswith(" 60")]
+            return children if len(sleeping) == 100 else None
 
         children = await agent.cuebot.wait_for(all_of, PATIENCE)
         self.assertEqual(len({child.stat.pid for child in children}), len(children))

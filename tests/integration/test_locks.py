@@ -79,7 +79,7 @@ class LockTests(AgentCase):
         report = await agent.told(lambda report: report.core_info.locked_cores == 300)
         self.assertIs(self.statuses(agent)[2], report)
         agent.cuebot.release()
-        await agent.cuebot.wait_for(lambda cuebot: len(cuebot.statuses) == 4, PATIENCE)
+        await agent.cuebot.wait_for(lambda cuebot: len(cuebot.statuses) >= 4, PATIENCE)
         self.assertEqual(agent.cuebot.statuses[-1].core_info.locked_cores, 300)
 
     def statuses(self, agent: Agent) -> list[report_pb2.HostReport]:

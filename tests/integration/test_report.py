@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks
+from twisted.internet.defer import Deferred, fail, gatherResults, inlineCallbacks
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.protocols.wire import Echo
@@ -83,6 +83,7 @@ class ReportCase(TestCase):
         outbox = Outbox(
             reactor=reactor,
             send=send,
+            fetch=lambda keys: fail(NotImplementedError("all of it fits in memory")),
             settle=self.settled.append,
             probe_backoff=delay,
             refusal_backoff=delay,

@@ -44,6 +44,13 @@ class CheckpointTests(SynchronousTestCase):
         create(self.path, Position(0, 5, True), 2, self.blanks)
         self.assertEqual(load(self.path), (Position(0, 5, True), 2))
 
+    def test_damaged_is_replaced(self) -> None:
+        """So it is of a file that is none, whatever its length."""
+        for content in (b"", b"x" * 7, b"x" * 100):
+            self.write(content)
+            create(self.path, Position(0, 5, True), 2, self.blanks)
+            self.assertEqual(load(self.path), (Position(0, 5, True), 2))
+
     def test_absent(self) -> None:
         """No file, no checkpoint."""
         self.assertIsNone(load(self.path))

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.blanks import Blanks
 from rqd.logging.checkpoint import Position, load
 from rqd.logging.copier import Copier, Outcome, Work
+from rqd.logging.interfaces import LogUnavailable
 from rqd.logging.logfile import LogFile
 from rqd.logging.stamps import prefix
 
@@ -147,6 +148,39 @@ class CopierTests(SynchronousTestCase):
         self.work(footer=b"footer\n")
         self.assertEqual(self.text(), b"two\nfooter\n")
 
+    def test_no_room_for_the_checkpoint(self) -> None:
+        """A log that can't be noted is not left behind, so that trying again rotates no other."""
+        for name in (self.path, self.checkpoint):
+            os.unlink(name)
+        os.mkdir(self.checkpoint)
+        logs = os.listdir(os.path.dirname(self.path))
+        self.begin_anew(header=b"header\n")
+        for _ in range(3):
+            self.assertIsInstance(self.work().error, LogUnavailable)
+        self.assertEqual(os.listdir(os.path.dirname(self.path)), logs)
+        os.rmdir(self.checkpoint)
+        self.write(b"one\n")
+        self.assertIsNone(self.work(footer=b"footer\n").error)
+        self.assertEqual(self.text(), b"header\none\nfooter\n")
+
+    def test_lost_checkpoint(self) -> None:
+        """A checkpoint that somebody removes is made anew."""
+        self.write(b"one\n")
+        self.work(keep_open=False)
+        os.unlink(self.checkpoint)
+        self.write(b"two\n")
+        self.assertIsNone(self.work(keep_open=False).error)
+        self.assertEqual(load(self.checkpoint), (self.position, os.stat(self.path).st_ino))
+        self.assertEqual(self.text(), b"header\none\ntwo\n")
+
+    def test_given_back(self) -> None:
+        """What a quiet frame printed has been given back, also where errors come late."""
+        for late_errors in (False, True):
+            self.begin(late_errors=late_errors)
+            self.write(b"x" * (8 << 20))
+            self.work(keep_open=False)
+            self.assertLess(os.stat(self.spool).st_blocks * 512, 3 << 20)
+
     def test_missing_spool(self) -> None:
         """A spool that the frame removed has nothing to copy; the footer comes."""
         self.copier.work(self.position, Work(100, [(100, 0)], keep_open=False, footer=b"end\n"))
@@ -176,8 +210,12 @@ class CopierTests(SynchronousTestCase):
         """A new agent takes over by the checkpoint."""
         found = load(self.checkpoint)
         assert found is not None
-        self.file.abandon()
         self.position, inode = found
+        self.begin_anew(inode)
+
+    def begin_anew(self, inode: int = 0, *, header: bytes | None = None) -> None:
+        """Another copier for the same files."""
+        self.file.abandon()
         self.file = FailingLogFile(self.path, inode, None)
         self.addCleanup(self.file.abandon)
         self.copier = Copier(
@@ -185,6 +223,6 @@ class CopierTests(SynchronousTestCase):
             self.spool,
             self.checkpoint,
             Blanks(os.path.dirname(self.path)),
-            header=None,
+            header=header,
             late_errors=False,
         )

@@ -49,12 +49,13 @@ class DirectLogTests(SynchronousTestCase):
         return log
 
     def write(self, text: bytes, written: float = NOW) -> None:
+        os.makedirs(self.folder, exist_ok=True)
         with open(self.path, "ab") as file:
             file.write(text)
         os.utime(self.path, (written, written))
 
-    def text(self) -> bytes:
-        with open(self.path, "rb") as file:
+    def text(self, name: str = "") -> bytes:
+        with open(self.path + name, "rb") as file:
             return file.read()
 
     def test_size_and_time(self) -> None:
@@ -110,6 +111,56 @@ class DirectLogTests(SynchronousTestCase):
         self.successResultOf(log.close(b"footer\n"))
         self.successResultOf(self.open(resume=True).close(b"footer\n"))
         self.assertEqual(self.text(), b"header\none\nfooter\n")
+
+    def test_successor_of_none(self) -> None:
+        """A successor without a checkpoint makes the log; another frame's is rotated, not used."""
+        self.write(b"another\n")
+        self.successResultOf(self.open(resume=True).close(b"footer\n"))
+        self.successResultOf(self.open(resume=True).close(b"footer\n"))
+        self.assertEqual(self.text(), b"header\nfooter\n")
+        self.assertEqual(self.text(".1"), b"another\n")
+
+    def test_removed(self) -> None:
+        """Of a log that was removed there is the footer, once."""
+        self.open().leave()
+        os.unlink(self.path)
+        for _ in range(3):
+            self.successResultOf(self.open(resume=True).close(b"footer\n"))
+        self.assertEqual(self.text(), b"footer\n")
+
+    def test_emptied(self) -> None:
+        """A log that was emptied, also after its footer, has that again, once."""
+        self.open().leave()
+        self.write(b"one\n")
+        self.successResultOf(self.open(resume=True).close(b"footer\n"))
+        os.truncate(self.path, 0)
+        for _ in range(3):
+            self.successResultOf(self.open(resume=True).close(b"footer\n"))
+        self.assertEqual(self.text(), b"footer\n")
+
+    def test_replaced_after_the_footer(self) -> None:
+        """Of another file that has its name nothing is cut off."""
+        self.open().leave()
+        self.successResultOf(self.open(resume=True).close(b"footer\n"))
+        edited = self.text() + b"a note of somebody\n"
+        os.rename(self.path, self.path + "~")
+        with open(self.path, "wb") as log:
+            log.write(edited)
+        self.successResultOf(self.open(resume=True).close(b"footer\n"))
+        self.assertEqual(self.text(), edited + b"footer\n")
+
+    def test_rotated(self) -> None:
+        """A log that another host rotated away is looked at and completed where it is."""
+        log = self.open()
+        self.write(b"one\n")
+        os.rename(self.path, self.path + ".1")
+        self.write(b"x" * 100)
+        self.clock.advance(PERIOD)
+        self.assertEqual((log.size, self.told), (4, 0))
+        self.assertEqual(self.successResultOf(log.tail(5)), b"one\n")
+        self.successResultOf(log.close(b"footer\n"))
+        self.assertEqual(self.text(".1"), b"header\none\nfooter\n")
+        self.assertEqual(self.text(), b"x" * 100)
 
     def test_leave(self) -> None:
         """A log that is left is not looked at."""

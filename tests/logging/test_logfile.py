@@ -17,7 +17,7 @@ class LogFileTests(SynchronousTestCase):
         self.path = os.path.join(self.folder, "job.frame.rqlog")
         self.log = LogFile(self.path, 0, None)
         self.addCleanup(self.log.abandon)
-        self.log.create(b"header\n")
+        self.log.create(b"header\n", lambda: None)
 
     def text(self, name: str = "") -> bytes:
         with open(self.path + name, "rb") as file:
@@ -90,7 +90,7 @@ class LogFileTests(SynchronousTestCase):
                 raise OSError(28, "No space left on device")
 
         log = Full(self.path, 0, None)
-        self.assertRaises(OSError, log.create, b"header\n")
+        self.assertRaises(OSError, log.create, b"header\n", lambda: None)
         self.assertEqual(os.listdir(self.folder), [os.path.basename(self.path) + ".1"])
         self.assertFalse(log.is_open)
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.logging.spool import TAIL, first_data, give_back, last_lines
+from rqd.logging import spool
+from rqd.logging.spool import SHORT_TAIL, TAIL, first_data, give_back, last_lines
 
 MIB = 1 << 20
 TEXTS = st.lists(st.sampled_from([b"\n", b"a", b"\r\n", b"\xff"])).map(b"".join)
@@ -40,6 +41,13 @@ class GiveBackTests(SynchronousTestCase):
         self.assertEqual(give_back(self.descriptor, 0, TAIL), 0)
         self.assertEqual(give_back(self.descriptor, 4 * MIB, 5 * MIB + 5), 4 * MIB)
         self.assertEqual(first_data(self.path), 0)
+
+    def test_nearly_full_disk(self) -> None:
+        """Then all goes but a little, and the last lines are what is left."""
+        self.patch(spool, "ROOMY", 1 << 62)
+        end = give_back(self.descriptor, 0, 8 * MIB)
+        self.assertEqual(end, 8 * MIB - SHORT_TAIL)
+        self.assertEqual(last_lines(self.path, 1), b"x" * SHORT_TAIL)
 
     def test_empty(self) -> None:
         """An empty spool begins at its end."""

@@ -259,6 +259,20 @@ class SpoolLogTests(SynchronousTestCase):
         self.successResultOf(log.close(b"footer\n"))
         self.assertEqual(self.text(), b"header\nfirst\nnew\nfooter\n")
 
+    def test_truncated_while_no_agent_lives(self) -> None:
+        """A spool that began anew meanwhile is copied from its start."""
+        log = self.open()
+        self.write(b"first, and long\n")
+        self.wakeups.fire()
+        log.leave()
+        os.truncate(self.spool, 0)
+        self.write(b"new\n")
+        log = self.successResultOf(self.logs.resume(self.path, b"header\n", **self.files))
+        log.start()
+        self.write(b"more\n")
+        self.successResultOf(log.close(b"footer\n"))
+        self.assertEqual(self.text(), b"header\nfirst, and long\nnew\nmore\nfooter\n")
+
     def test_leave(self) -> None:
         """A log that is left has no timers, no watches and no open files."""
         log = self.open()

@@ -98,6 +98,12 @@ class HostTests(SynchronousTestCase):
             self.assertEqual(host.attributes["whenIdle"], action.value)
             self.assertEqual(host.attributes["SP_OS"], "Linux")
 
+    def test_withheld(self) -> None:
+        """A host says what it withholds for processes that can't be killed."""
+        reason = "100 core points of job.frame, can't be killed: 7 (cat, D)"
+        host = messages.render_host(host_sample(), HostCondition(withheld=reason))
+        self.assertEqual(host.attributes["withheld"], reason)
+
     def test_locked_cores(self) -> None:
         """Locked and booked cores are told apart."""
         cores = messages.core_detail(CoreCounts(total=800, idle=100, locked=300, booked=400))

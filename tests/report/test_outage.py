@@ -32,6 +32,16 @@ class OutageTests(SynchronousTestCase):
             self.assertIn(part, warning)
         self.assertIn("status reports", relief)
 
+    def test_waiting(self) -> None:
+        """Both say how many wait, where somebody counts them."""
+        waiting = iter((5, 20_000))
+        outage = Outage("completion reports", waiting=lambda: next(waiting))
+        outage.failed(Failure(unavailable()))
+        outage.answered()
+        (_, warning), (_, relief) = self.said()
+        self.assertIn(" waiting=5 code", warning)
+        self.assertIn(" waiting=20000", relief)
+
     def test_no_trouble(self) -> None:
         """Nothing is said of reports that are taken."""
         Outage("status reports").answered()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.report.queue import Completion, Queue
+from rqd.report.queue import IN_PLACE, Completion, Queue
 
 
 def completion(sequence: int) -> Completion:
@@ -68,3 +68,39 @@ class QueueTests(SynchronousTestCase):
             self.queue.failed(self.queue.pop())
         self.assertEqual(self.queue.end_spell(), [])
         self.assertEqual(self.queue.pop().refusals, 1)
+
+    def test_nobody_there(self) -> None:
+        """Where nobody is there to take it, the oldest is tried, now and then another in turn."""
+        for sequence in range(4):
+            self.queue.push(completion(sequence))
+        tried = []
+        for _ in range(3 * (IN_PLACE + 2)):
+            tried.append(self.queue.pop())
+            self.queue.found_nobody(tried[-1])
+        others = [c.sequence for c in tried if c.sequence]
+        self.assertEqual(others, [1, 2, 3])
+        self.assertEqual(len(self.queue), 4)
+        self.assertEqual(self.queue.end_spell(), [])
+        self.assertEqual(drained(self.queue), [0, 1, 2, 3])
+
+    def test_nobody_there_for_one(self) -> None:
+        """One is to blame if another is taken in its stead."""
+        first, second = completion(0), completion(1)
+        for each in (first, second):
+            self.queue.push(each)
+        while self.queue.pop() is first:
+            self.queue.found_nobody(first)
+        self.assertEqual(self.queue.end_spell(), [])
+        self.assertEqual((first.refusals, second.refusals), (1, 0))
+        self.queue.found_nobody(self.queue.pop())
+        self.queue.push(second)
+        self.assertIs(self.queue.pop(), second)
+
+    def test_nobody_there_alone(self) -> None:
+        """The only one is tried, however often."""
+        only = completion(0)
+        self.queue.push(only)
+        for _ in range(3 * IN_PLACE):
+            self.assertIs(self.queue.pop(), only)
+            self.queue.found_nobody(only)
+        self.assertEqual(len(self.queue), 1)

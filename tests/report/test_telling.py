@@ -29,6 +29,7 @@ class TellingTests(SynchronousTestCase):
         self.condition = HostCondition()
         self.gpus = GpuTotals(count=2, total=4096, free=1024)
         self.counts = CoreCounts(total=400, idle=300, locked=0, booked=100)
+        self.completions = 0
         self.frames = [frame_facts(spec=frame_spec(frame_id="a"))]
         self.telling = Telling(
             clock=self.clock,
@@ -37,6 +38,7 @@ class TellingTests(SynchronousTestCase):
             gpus=lambda: self.gpus,
             counts=lambda: self.counts,
             frames=lambda: iter(self.frames),
+            completions=lambda: self.completions,
         )
 
     def sample(self) -> HostSample:
@@ -67,6 +69,14 @@ class TellingTests(SynchronousTestCase):
         self.assertEqual(report.host.load, 100)
         self.assertEqual([frame.frame_id for frame in report.frames], ["a"])
         self.assertEqual(report.core_info.booked_cores, 100)
+
+    def test_completions(self) -> None:
+        """It tells how many completions wait, if any do; no completion tells that."""
+        self.assertNotIn("completionsWaiting", self.telling.status().host.attributes)
+        self.completions = 20_000
+        attributes = self.telling.status().host.attributes
+        self.assertEqual(attributes["completionsWaiting"], "20000")
+        self.assertNotIn("completionsWaiting", self.completion().host.attributes)
 
     def test_newest(self) -> None:
         """It always tells the newest facts, however soon after the last."""

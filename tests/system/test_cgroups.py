@@ -164,6 +164,13 @@ class GroupTests(SynchronousTestCase):
         cgroups.kill(self.group)
         self.assertEqual(os.listdir(self.group), ["cgroup.procs"])
 
+    def test_kill_frozen(self) -> None:
+        """Where they can be frozen, they are first, so that none forks."""
+        self.write("cgroup.procs", f"{NOBODY}\n")
+        self.write("cgroup.freeze", "0\n")
+        cgroups.kill(self.group)
+        self.assertEqual((self.group / "cgroup.freeze").read_text(), "1\n")
+
     def test_kill_nothing(self) -> None:
         """A group that is gone holds nobody to kill."""
         cgroups.kill(self.group / "gone")
