@@ -6,6 +6,7 @@
 #   make lint    ruff, mypy
 #   make random  two minutes of a random farm against a real agent, judged by a model
 #   make fuzz    100,000 requests of any bytes to a real agent
+#   make chaos   10,000 frames under an agent that is killed 200 times; into .cache/chaos
 #   make weekend 20,000 completions that wait for Cuebot, by a fake clock and with a real agent
 #   make demo    a little production through dummy-cuebot and openrqd
 #   make bench   openrqd and the classic agent side by side, into docs/benchmarks.md
@@ -130,6 +131,12 @@ fuzz: export OPENRQD_FUZZ_P95 ?= 50
 fuzz: setup
 	@mkdir -p $(CACHE)
 	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-fuzz tests.integration.test_fuzz
+
+# The figures are printed, and kept as Markdown in .cache/chaos; a good run's are for
+# docs/evidence.md. OPENRQD_CHAOS_SEED, _SECONDS, _FRAMES, _KILLS and _RATE set it.
+.PHONY: chaos
+chaos: setup
+	@nice -n 19 $(VENV)/bin/python -m tests.chaos
 
 # At their full size, tests that are smaller in the suite.
 .PHONY: weekend

@@ -194,10 +194,13 @@ class ReportedFrame(_Earlier):
         self._footer = recorded.footer
 
     async def finish_log(self) -> None:
-        """Bring the log to its end; what it needed goes then."""
+        """Bring the log to its end; what it needed goes then, or else with the record."""
         await self._resume_log()
         await self.output.close(self._footer)
-        await self._site.disk.run(self._files.remove_all_but_record)
+        try:
+            await self._site.disk.run(self._files.remove_all_but_record)
+        except OSError as problem:
+            self.log.warn("files of a log stay reason={why} key={key}", why=problem, key=self.key)
 
 
 def group_of(path: str) -> Path | None:

@@ -91,9 +91,15 @@ class Berth:
         return SessionMembers(self.supervisor.pid)
 
     def tidy(self) -> None:
-        """In a worker: forget what an earlier frame's chain said. Raises OSError."""
+        """In a worker: forget what an earlier frame's chain said. Raises OSError.
+
+        The supervisor's own line stays, unless a full disk did not take it whole: what stands in
+        its place is an earlier frame's.
+        """
         if self.used:
-            os.truncate(self.chain, len(b"born %d\n" % self.supervisor.pid))
+            born = b"born %d\n" % self.supervisor.pid
+            with open(self.chain, "rb+") as chain:
+                chain.truncate(len(born) if chain.read(len(born)) == born else 0)
 
     def whereabouts(self) -> Whereabouts:
         """In a worker: how a later agent finds the frame that is about to run here."""

@@ -81,7 +81,7 @@ echo "$$" 2>/dev/null >&4
 """
 _TAKE_OVER = """\
 [ -x "$1" ] || { echo "$1 can't be executed"; exit 126; }
-echo up
+echo up || exit 126
 exec "$@" >&3 2>&3 3>&-"""
 _DIRECT = f"set -- {{command}}\n{_TAKE_OVER.replace('{', '{{').replace('}', '}}')}"
 _LINKED = "exec {command}"

@@ -370,20 +370,25 @@ class Frame:
         await deferLater(self._site.reactor, 0, lambda: None)  # many may have ended in this turn
         assert self.berth is not None and self.members is not None
         if self.berth.group is None:  # there, a look may miss what forks all the time; KILL doesn't
-            await self._account_written()
+            await self._end_is_written()
             self.members.kill()
             self._swept = True
         if not await self._sweep():
             remark = texts.UNKILLABLE.format(self._site.withholding.processes(self.key))
             self._remarks += (remark,)
 
+    async def _end_is_written(self) -> None:
+        """What ends the supervisor would keep the frame's end from a later agent."""
+        assert self.berth is not None
+        written = self.berth.supervisor.when_written()
+        await within(written, END_PATIENCE, reactor=self._site.reactor).addErrback(_no_longer)
+
     async def _sweep(self) -> bool:
         """End what is left; what can't be killed keeps the berth, and cores that are still held."""
         assert self.berth is not None and self.members is not None
         berth = self.berth
         self._swept = self._swept or bool(self.members.pids())
-        if self._swept:
-            await self._account_written()
+        await self._end_is_written()
         dead = await self._ladder().sweep()
         if not dead:
             self._site.withholding.hold(self.key, self.spec.name, self.members)
@@ -391,12 +396,6 @@ class Frame:
             gone = self._site.withholding.gone(self.key)
             gone.addCallback(lambda _: self._discard(berth))
         return dead
-
-    async def _account_written(self) -> None:
-        """The supervisor is killed, too: its end would be lost to a later agent before that."""
-        assert self.berth is not None
-        written = self.berth.supervisor.when_written()
-        await within(written, END_PATIENCE, reactor=self._site.reactor).addErrback(_no_longer)
 
     def _discard(self, berth: Berth) -> None:
         self._site.berths.discard(berth)

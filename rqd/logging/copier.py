@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from rqd.blanks import Blanks
@@ -125,6 +126,7 @@ class Copier:
         size = self._log.open()
         replaced = inode != self._log.inode
         if self._cut and not replaced and 0 <= length < size:
+            self._save()  # first: a successor must not take for copied what is cut off
             self._log.truncate(length)
         elif replaced or size != length:
             self._position = self._position._replace(
@@ -180,6 +182,8 @@ class Copier:
         self._cut = True
         if self._late_errors and self._safe is not None:
             self._position = self._safe
+            with suppress(OSError):  # before the log is cut it is tried again
+                self._save()
         self._close_spool()
         self._close_checkpoint()
 

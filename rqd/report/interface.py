@@ -39,11 +39,14 @@ class ReportInterface:
         )
 
     def completion(self, report: bytes) -> Deferred[bytes]:
-        """Send a serialised FrameCompleteReport, as the outbox and the disk keep them."""
+        """Send a serialised FrameCompleteReport, as the outbox and the disk keep them.
+
+        Always as the same bytes: without ``deterministic``, each process orders maps its own way.
+        """
         request = report_pb2.RqdReportRunningFrameCompletionRequest()
         request.frame_complete_report.MergeFromString(report)
         return self._client.call(
             _SERVICE + "ReportRunningFrameCompletion",
-            request.SerializeToString(),
+            request.SerializeToString(deterministic=True),
             self._completion_timeout,
         )

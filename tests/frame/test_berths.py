@@ -74,6 +74,20 @@ class TakeTests(BerthsCase):
         berth.tidy()
         self.assertEqual(berth.read_chain(), born)
 
+    def test_again_after_a_full_disk(self) -> None:
+        """What a full disk did not take of the first line is not made up: all the rest goes.
+
+        The end of an earlier frame would else be that of the next.
+        """
+        for left in (b"", b"born 1"):
+            berth = self.take()
+            Path(berth.chain).write_bytes(left + b"up\nexit 0\n")
+            self.berths.start()
+            self.berths.give_back(berth)
+            self.assertIs(self.take(), berth)
+            berth.tidy()
+            self.assertEqual(berth.read_chain(), b"")
+
     def test_given_to_who_waits(self) -> None:
         """Who waits gets the first that is given back."""
         berth = self.take()

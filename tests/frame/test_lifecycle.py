@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.chain import program
-from rqd.frame.clearing import PAUSE
+from rqd.frame.clearing import PAUSE, RETRY
 from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import END_PATIENCE, Frame, Kill, NotTaken, Phase
 from rqd.frame.output import OPEN_PATIENCE
@@ -398,6 +398,18 @@ class EndTests(LifeCase):
         self.place.workers.broken.clear()
         self.place.reactor.advance(RETRY_FIRST)
         self.assertIn("report", self.last_line())
+
+    def test_forgotten_before(self) -> None:
+        """It is not, if Cuebot has it by then."""
+        self.run_shell()
+        self.place.workers.broken["state"] = OSError(28, "full")
+        self.end(3)
+        self.place.workers.broken.clear()
+        remains = self.successResultOf(Deferred.fromCoroutine(self.frame.come_to_rest()))
+        remains.remove()
+        self.place.reactor.pump([RETRY] * 2)
+        self.assertEqual(len(self.place.disk.unkept), 0)
+        self.assertEqual([name for name in self.place.left() if name.endswith(".record")], [])
 
     def test_kill_written_late(self) -> None:
         """So is why it is being killed."""

@@ -333,6 +333,16 @@ class ReportedTests(RecoveryCase):
         self.settle()
         self.assertFalse(record.exists())
 
+    def test_log_files_stay(self) -> None:
+        """What the log needed and can't be removed is no surprise; the report is posted."""
+        record = self.earlier.frame(report=b"report")
+        spool = record.with_suffix(".spool")
+        spool.unlink()
+        spool.mkdir()
+        self.recover()
+        self.assertEqual(self.reports, [b"report"])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def unfinished(self, number: int) -> None:
         """Frames that are reported, and whose logs lack their ends."""
         for index in range(number):

@@ -77,6 +77,22 @@ class CopierTests(SynchronousTestCase):
     def descriptors(self) -> int:
         return len(os.listdir("/proc/self/fd"))
 
+    def test_no_checkpoint(self) -> None:
+        """A log that can't have a checkpoint is not begun: the error names what failed."""
+        path, checkpoint = f"{self.path}.new", "/proc/checkpoint"
+        copier = Copier(
+            LogFile(path, 0, None),
+            self.spool,
+            checkpoint,
+            Blanks("/proc"),
+            header=b"header\n",
+            late_errors=False,
+        )
+        outcome = copier.work(Position(0, 0, True), Work(0, (), keep_open=False))
+        assert isinstance(outcome.error, LogUnavailable)
+        self.assertIn(checkpoint, outcome.error.explanation)
+        self.assertFalse(os.path.exists(path))
+
     def test_pieces(self) -> None:
         """Text follows, job by job; the checkpoint says how far it is."""
         for text in (b"on", b"e\n", b"two\n"):
@@ -103,6 +119,23 @@ class CopierTests(SynchronousTestCase):
         self.assertTrue(self.work(footer=b"footer\n").complete)
         self.assertEqual(self.text(), b"header\none\nfooter\n")
         self.assertEqual(self.descriptors(), before)
+
+    def test_back_on_disk(self) -> None:
+        """Who goes back to what is surely there says so on disk before text is cut off.
+
+        Or else a successor would take for copied what was cut off.
+        """
+        self.begin(late_errors=True)
+        self.write(b"one\n")
+        self.work()
+        self.file.failing = "append"
+        for text in (b"two\n", b"three\n"):
+            self.write(text)
+            self.work()
+        found = load(self.checkpoint)
+        assert found is not None
+        self.assertEqual(found[0], self.position)
+        self.assertEqual(self.position.offset, 0)
 
     def test_half_written(self) -> None:
         """What a failed write left in the log is cut off by the next."""
