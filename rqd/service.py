@@ -286,6 +286,7 @@ class Assembly:
             post=self._sending.outbox.post,
             condition=lambda: self._standing.condition,
             clearing=self._clearing,
+            disk=self._disk,
             reactor=self._reactor,
         )
         self._withholding = Withholding(

@@ -14,7 +14,7 @@ import signal
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -51,6 +51,8 @@ from rqd.refusals import Unavailable
 from rqd.system.oomkills import WINDOW
 from rqd.system.reservations import Reservation
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
+
+T = TypeVar("T")
 
 #: How long a completion waits for each that hangs: the rest of its log, the state folder; seconds.
 END_PATIENCE = 5.0
@@ -134,6 +136,7 @@ class Frame:
         self.kept = False
         self._remarks: tuple[str, ...] = ()
         self._log_whole: Deferred[None] | None = None
+        self._writes: list[Deferred[None]] = []
 
     @property
     def last_output(self) -> float:
@@ -200,16 +203,18 @@ class Frame:
         if self._log_whole is not None:
             await self._log_whole
         await self._site.withholding.gone(self.key)
+        await self._written()
         chain = "" if self.berth is None else self.berth.chain
         return Remains(self._site.records, self.key, self._files.script, chain)
 
+    async def _written(self) -> None:
+        """Until nothing is being written to its record, as what is removed may be used again."""
+        for write in self._writes:
+            await write
+
     async def _forget(self) -> None:
-        """There is nothing to tell, and nothing may be written any more."""
-        self._site.disk.unkept.drop(self.key)
-        await self.come_to_rest()
-        self._site.clearing.add(self._files)
-        if self.berth is not None:
-            self._site.clearing.add(self.berth)
+        """There is nothing to tell."""
+        self._site.clearing.add(await self.come_to_rest())
 
     # -- start ---------------------------------------------------------------------------------
 
@@ -232,6 +237,7 @@ class Frame:
             why = self._refusal(problem)
             self.recorded.errback(Unavailable(why))
             recording.addErrback(_no_longer)  # see ``_record``
+            self._is_writing(recording)
             if opening is not None:  # the log tells it, too, if it can be had
                 await opening.addErrback(lambda _: None)
             raise NotTaken(why) from problem
@@ -555,17 +561,24 @@ class Frame:
         kept = self._site.disk.soon(self._write(write, self._was_kept), END_PATIENCE)
         return kept.addErrback(self._keeps_hanging)
 
-    def _was_kept(self, _: None) -> None:
-        self.kept = True
-
     def _write(self, write: Callable[[], None], written: Callable[[None], None]) -> Deferred[None]:
         """Add to the record; what the disk refuses is written when it is back.
 
         Fires after the first try, whatever came of it.
         """
-        return self._site.disk.write(write).addCallbacks(
+        writing = self._site.disk.write(write).addCallbacks(
             written, self._not_written, errbackArgs=(write, written)
         )
+        self._is_writing(writing)
+        return writing
+
+    def _is_writing(self, work: Deferred[T]) -> None:
+        over: Deferred[None] = Deferred()
+        self._writes.append(over)
+        work.addBoth(_tell, over)
+
+    def _was_kept(self, _: None) -> None:
+        self.kept = True
 
     def _not_written(
         self, failure: Failure, write: Callable[[], None], written: Callable[[None], None]
@@ -577,6 +590,11 @@ class Frame:
     def _keeps_hanging(self, failure: Failure) -> None:
         failure.trap(TooLate)
         self._site.disk.say_silent()
+
+
+def _tell(result: T, over: Deferred[None]) -> T:
+    over.callback(None)
+    return result
 
 
 def _no_longer(_: Failure) -> None:

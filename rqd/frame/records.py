@@ -19,7 +19,6 @@ agent, not of the kernel.
 from __future__ import annotations
 
 import base64
-import errno
 import json
 import os
 import re
@@ -30,7 +29,6 @@ from functools import cache
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 from rqd.blanks import Blanks
@@ -87,15 +85,9 @@ def _this_run() -> str:
 
 
 class FrameFiles:
-    """The files of one frame.
+    """The files of one frame."""
 
-    Workers take turns, with all frames (``turn``): on a disk that hangs, a write may come after a
-    removal that was asked for later, and what was removed may be another frame's by then.
-    """
-
-    def __init__(self, path: str, script_path: str, blanks: Blanks, turn: Lock) -> None:
-        self._turn = turn
-        self._removed = False
+    def __init__(self, path: str, script_path: str, blanks: Blanks) -> None:
         self._blanks = blanks
         self.script = script_path
         self.record = f"{path}.record"
@@ -121,36 +113,30 @@ class FrameFiles:
 
         The spool belongs to the frame's user, so that ``/dev/stderr`` can be opened again.
         """
-        given = {
-            "version": VERSION,
-            "started_at": started_at,
-            "born": born,
-            "request": _base64(spec.request),
-            "reservation": reservation._asdict(),
-            "where": where._asdict(),
-            "identity": identity,
-            "spooled": spooled,
-            "script": self.script,
-        }
-        with self._turn:
-            self._refuse_removed()
-            try:
-                self._make_all(_line(given), script(shell, spec.command), identity, spooled)
-            except OSError:
-                with suppress(OSError):  # what can't be removed now goes with the frame
-                    self._remove()
-                raise
-
-    def _make_all(
-        self, record: bytes, text: bytes, identity: Identity | None, spooled: bool
-    ) -> None:
-        self._make(self.record, record)
-        if identity is None:
-            self._make(self.script, text, 0o500)
-        else:
-            _make_for(identity, self.script, text, 0o500)
-        if spooled:
-            _make_for(identity, self.spool, b"", 0o600)
+        try:
+            given = {
+                "version": VERSION,
+                "started_at": started_at,
+                "born": born,
+                "request": _base64(spec.request),
+                "reservation": reservation._asdict(),
+                "where": where._asdict(),
+                "identity": identity,
+                "spooled": spooled,
+                "script": self.script,
+            }
+            self._make(self.record, _line(given))
+            text = script(shell, spec.command)
+            if identity is None:
+                self._make(self.script, text, 0o500)
+            else:
+                _make_for(identity, self.script, text, 0o500)
+            if spooled:
+                _make_for(identity, self.spool, b"", 0o600)
+        except OSError:
+            with suppress(OSError):  # what can't be removed now goes with the frame
+                self.remove()
+            raise
 
     def _make(self, path: str, text: bytes, mode: int = 0o600) -> None:
         made = self._blanks.make(path, mode)
@@ -169,32 +155,21 @@ class FrameFiles:
 
     def _add(self, content: dict[str, object]) -> None:
         """Add a line; raises OSError, and then leaves no piece of it."""
-        with self._turn:
-            self._refuse_removed()
-            target = os.open(self.record, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        target = os.open(self.record, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            length = os.fstat(target).st_size
             try:
-                length = os.fstat(target).st_size
-                try:
-                    _write_all(target, _line(content))
-                except OSError:
-                    os.ftruncate(target, length)
-                    raise
-            finally:
-                os.close(target)
+                _write_all(target, _line(content))
+            except OSError:
+                os.ftruncate(target, length)
+                raise
+        finally:
+            os.close(target)
 
     def remove(self) -> None:
         """Forget the frame; what is gone already is fine. The record goes last: it is the proof."""
-        with self._turn:
-            self._removed = True
-            self._remove()
-
-    def _remove(self) -> None:
         self.remove_all_but_record()
         self._blanks.take_back(self.record)
-
-    def _refuse_removed(self) -> None:
-        if self._removed:
-            raise FileNotFoundError(errno.ENOENT, "the frame was forgotten", self.record)
 
     def remove_all_but_record(self) -> None:
         """The frame is over and its log is whole.
@@ -213,7 +188,6 @@ class Records:
         self.folder = Path(state, "frames")
         self.scripts = scripts
         self._blanks = blanks
-        self._turn = Lock()
 
     def prepare(self) -> None:
         """Make the folders; raises OSError."""
@@ -223,7 +197,7 @@ class Records:
     def files(self, key: str, script_path: str = "") -> FrameFiles:
         """The script may be where an earlier configuration wanted it."""
         script_path = script_path or f"{self.scripts}/openrqd-{key}.sh"
-        return FrameFiles(f"{self.folder}/{key}", script_path, self._blanks, self._turn)
+        return FrameFiles(f"{self.folder}/{key}", script_path, self._blanks)
 
 
 def _remove(path: str) -> None:

@@ -17,6 +17,7 @@ from rqd.frame.members import IMembers
 from rqd.frame.records import new_key
 from rqd.frame.remains import AllButRecord, Remains
 from rqd.frame.spec import FrameSpec
+from rqd.frame.statedisk import StateDisk
 from rqd.frame.users import Identity
 from rqd.log import Logger
 from rqd.refusals import AlreadyRunning, UnknownFrame, WrongState
@@ -49,12 +50,14 @@ class Roster:
         post: Callable[[str, bytes | None, bool], None],
         condition: Callable[[], HostCondition],
         clearing: Clearing,
+        disk: StateDisk,
         reactor: IReactorTime,
     ) -> None:
         self._ledger = ledger
         self._post = post
         self._condition = condition
         self._clearing = clearing
+        self._disk = disk
         self._reactor = reactor
         self._frames: dict[str, Frame] = {}
         self._expected: dict[str, str | None] = {}
@@ -106,7 +109,7 @@ class Roster:
         """
         refuse_by(self._condition(), spec)
         self._refuse_known(spec.frame_id)
-        site.disk.admit()
+        self._disk.admit()
         key = new_key(spec.frame_id)
         reservation = self._ledger.reserve(
             key, spec.num_cores, pin=spec.threadable, gpus=spec.num_gpus
@@ -181,14 +184,19 @@ class Roster:
         """Cuebot has the completion of a frame: its record may go, once it rests."""
         remains = self._unsettled.pop(key, None)
         if remains is not None:
-            self._clearing.add(remains)
+            self._clear(key, remains)
 
     def rests(self, key: str, remains: Remains) -> None:
         """Nothing is added any more to what is on disk of a frame that is over."""
         if key in self._unsettled:
             self._unsettled[key] = remains
         else:
-            self._clearing.add(remains)
+            self._clear(key, remains)
+
+    def _clear(self, key: str, remains: Remains) -> None:
+        """What its record still lacks, nobody needs any more."""
+        dropped = self._disk.unkept.drop(key)
+        dropped.addCallback(lambda _: self._clearing.add(remains))
 
     def leave(self) -> None:
         """The agent stops and the frames go on: let go of their logs."""

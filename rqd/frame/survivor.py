@@ -75,17 +75,17 @@ class Survivor:
     def dismiss(self) -> None:
         """It takes no orders any more: nobody has the other end of its stdin."""
 
-    def give_up(self) -> None:
-        """It hangs in the kernel: it is not looked at any more."""
-        if self._pidfd >= 0:
-            self._reactor.removeReader(self)
-        self._ended()
-
     def when_written(self) -> Deferred[None]:
         """Fire once it is gone: it writes the end of its frame before that."""
         written: Deferred[None] = Deferred()
         self.gone.addCallback(_tell, written)
         return written
+
+    def give_up(self) -> None:
+        """It hangs in the kernel: it is not looked at any more."""
+        if self._pidfd >= 0:
+            self._reactor.removeReader(self)
+        self._ended()
 
     def _look(self) -> None:
         if not self.running:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 #: Adds a line to a record; runs in a worker, raises OSError.
 Write = Callable[[], None]
@@ -15,6 +15,8 @@ class Unkept:
 
     def __init__(self) -> None:
         self._lines: dict[str, tuple[Write, Deferred[None]]] = {}
+        self._written_now = ""
+        self._waiting: list[Deferred[None]] = []
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -24,14 +26,19 @@ class Unkept:
 
         It takes the place of what was kept for this frame: a report, that of a kill's note.
         """
-        self.drop(key)
+        self._lines.pop(key, None)
         written: Deferred[None] = Deferred()
         self._lines[key] = write, written
         return written
 
-    def drop(self, key: str) -> None:
-        """Nobody needs it any more; there may be nothing."""
+    def drop(self, key: str) -> Deferred[None]:
+        """Nobody needs it any more, if there is anything; fires when it isn't being written."""
         self._lines.pop(key, None)
+        if key != self._written_now:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
 
     async def write(self, run: Callable[[Write], Deferred[None]]) -> int:
         """Write all, in order, until one fails; return how many. Raises OSError.
@@ -41,15 +48,24 @@ class Unkept:
         many = 0
         while self._lines:
             key, (write, written) = next(iter(self._lines.items()))
+            self._written_now = key
             try:
                 await run(write)
             except FileNotFoundError:
                 self._forget(key, write)
                 continue
+            finally:
+                self._no_longer()
             many += 1
             if self._forget(key, write):
                 written.callback(None)
         return many
+
+    def _no_longer(self) -> None:
+        self._written_now = ""
+        waiting, self._waiting = self._waiting, []
+        for dropped in waiting:
+            dropped.callback(None)
 
     def _forget(self, key: str, write: Write) -> bool:
         """Whether it was still wanted, and is what was wanted."""

@@ -70,6 +70,7 @@ class Place:
             post=self._post,
             condition=lambda: self.condition,
             clearing=self.clearing,
+            disk=self.disk,
             reactor=self.reactor,
         )
         self.site = Site(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from threading import Lock
 
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
@@ -30,7 +29,7 @@ class ClearingTests(SynchronousTestCase):
     def over(self, name: str) -> FrameFiles:
         """The files of a frame that is over."""
         files = FrameFiles(
-            f"{self.folder}/{name}", f"{self.folder}/{name}.sh", Blanks(str(self.folder)), Lock()
+            f"{self.folder}/{name}", f"{self.folder}/{name}.sh", Blanks(str(self.folder))
         )
         for path in (files.record, files.spool, files.script):
             Path(path).touch()

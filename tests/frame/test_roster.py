@@ -187,6 +187,16 @@ class EndTests(RosterCase):
         self.place.reactor.advance(1)
         self.assertEqual(self.place.left(), [])
 
+    def test_settled_on_a_full_disk(self) -> None:
+        """What could not be written of its end is not written any more, and its files go later."""
+        frame = self.launch()
+        self.place.workers.broken["state"] = OSError(28, "full")
+        self.end()
+        self.assertEqual(len(self.place.disk.unkept), 1)
+        self.place.reactor.advance(0)
+        self.roster.settled(frame.key)
+        self.assertEqual(len(self.place.disk.unkept), 0)
+
     def test_settled_twice(self) -> None:
         """Late and repeated acknowledgements are harmless."""
         frame = self.launch()

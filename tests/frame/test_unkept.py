@@ -53,7 +53,7 @@ class UnkeptTests(SynchronousTestCase):
         """What nobody needs any more is not written."""
         written = self.unkept.add("a", self.line("a"))
         self.unkept.drop("a")
-        self.unkept.drop("b")
+        self.successResultOf(self.unkept.drop("b"))
         self.assertEqual(self.successResultOf(self.write()), 0)
         self.assertNoResult(written)
 
@@ -74,11 +74,13 @@ class UnkeptTests(SynchronousTestCase):
         self.assertFalse(self.unkept)
 
     def test_dropped_while_written(self) -> None:
-        """One that is dropped while it is written is nobody's news any more."""
+        """One that is dropped while it is written is nobody's news; who drops it is told then."""
         under_way: Deferred[None] = Deferred()
         written = self.unkept.add("a", self.line("a"))
         writing = Deferred.fromCoroutine(self.unkept.write(lambda write: under_way))
-        self.unkept.drop("a")
+        dropped = self.unkept.drop("a")
+        self.assertNoResult(dropped)
         under_way.callback(None)
+        self.successResultOf(dropped)
         self.successResultOf(writing)
         self.assertNoResult(written)
