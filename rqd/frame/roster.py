@@ -20,6 +20,7 @@ from rqd.frame.spec import FrameSpec
 from rqd.frame.statedisk import StateDisk
 from rqd.frame.users import Identity
 from rqd.log import Logger
+from rqd.logging.mounts import WorkersStopped
 from rqd.refusals import AlreadyRunning, UnknownFrame, WrongState
 from rqd.system.condition import HostCondition
 from rqd.system.reservations import Ledger
@@ -150,7 +151,10 @@ class Roster:
         self, frames: Sequence[AdoptedFrame], lives: Sequence[Deferred[bytes]]
     ) -> None:
         for frame, life in zip(frames, lives, strict=True):
-            self._is_over(frame, await life)
+            try:
+                self._is_over(frame, await life)
+            except WorkersStopped:
+                continue
 
     def _refuse_known(self, frame_id: str) -> None:
         if frame_id in self._frames or frame_id in self._expected:
@@ -224,6 +228,8 @@ class Roster:
     async def _live(self, frame: Frame, site: Site) -> None:
         try:
             report = await self._life(frame, site)
+        except WorkersStopped:
+            return
         except NotTaken:
             del self._frames[frame.spec.frame_id]
         else:
@@ -232,10 +238,13 @@ class Roster:
         self._check_empty()
 
     async def _life(self, frame: Frame, site: Site) -> bytes:
-        """Let a frame live; return its report. Raises NotTaken."""
+        """Let a frame live; return its report. Raises NotTaken.
+
+        Raises WorkersStopped where the agent goes before the frame: then that is the next one's.
+        """
         try:
             return await frame.live()
-        except NotTaken:
+        except (NotTaken, WorkersStopped):
             raise
         except Exception:  # whatever went wrong, Cuebot must hear of an end
             self.log.failure("frame failed frame_id={frame_id}", frame_id=frame.spec.frame_id)

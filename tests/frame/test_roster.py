@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.frame.exits import FrameEnd
 from rqd.frame.lifecycle import END_PATIENCE, Frame, Phase
 from rqd.frame.roster import WHOLE
+from rqd.logging.mounts import WorkersStopped
 from rqd.refusals import (
     AlreadyRunning,
     NotEnough,
@@ -289,6 +290,12 @@ class TroubleTests(RosterCase):
         self.assertEqual(self.place.ledger.counts().booked, 0)
         self.assertEqual(self.roster.all(), [])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_agent_goes(self) -> None:
+        """A frame whose agent goes in the middle is left to the next one: nothing is told."""
+        self.place.workers.broken["state"] = WorkersStopped("the agent is stopping")
+        self.launch()
+        self.assertEqual(self.reports, [])
 
     def test_while_running(self) -> None:
         """A frame that breaks while it runs is ended: nobody would hear of it any more."""
