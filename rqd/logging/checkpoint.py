@@ -32,17 +32,22 @@ class Position(NamedTuple):
 def create(path: str, position: Position, inode: int, blanks: Blanks) -> None:
     """A checkpoint for the log with ``inode``; private.
 
-    An old one is overwritten at once, so that there is always one or the other.
+    An old one is overwritten at once, so that there is always one or the other. Raises OSError; a
+    new one that can't be written is gone then, as one that is empty would say that there is a log.
     """
     whole = pack(position) + _INODE.pack(inode)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        descriptor, new = os.open(path, os.O_WRONLY | os.O_CLOEXEC), False
     except FileNotFoundError:
-        descriptor = blanks.make(path)
+        descriptor, new = blanks.make(path), True
     try:
         os.pwrite(descriptor, whole, 0)
         if os.fstat(descriptor).st_size > len(whole):
             os.ftruncate(descriptor, len(whole))
+    except OSError as problem:
+        if new:
+            os.unlink(path)
+        raise OSError(problem.errno, problem.strerror, path) from problem
     finally:
         os.close(descriptor)
 
@@ -66,3 +71,11 @@ def load(path: str) -> tuple[Position, int] | None:
     if at_line_start > 1 or max(offset, length) >= 1 << 62:
         return None
     return Position(offset, length, bool(at_line_start)), inode
+
+
+def was_written(path: str) -> bool:
+    """Whether there ever was one: an agent may have died before it had written anything."""
+    try:
+        return os.path.getsize(path) > 0
+    except FileNotFoundError:
+        return False

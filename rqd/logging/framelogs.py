@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -170,7 +169,7 @@ def _find(spool_path: str | None, checkpoint_path: str) -> _Found | None:
     From a damaged one nothing is known: rather repeat text than lose it.
     """
     found = checkpoint.load(checkpoint_path)
-    if found is None and not os.path.exists(checkpoint_path):
+    if found is None and not checkpoint.was_written(checkpoint_path):
         return None
     if found is not None:
         position, inode = found

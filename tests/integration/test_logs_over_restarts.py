@@ -144,7 +144,7 @@ class FaultyLogTests(AgentCase):
         await frame.says(b"two")
         mount.fail("write ENOSPC")
         gate.open()
-        await until(lambda: b"log cannot be reached" in agent.log, PATIENCE)
+        await until(lambda: b"logs cannot be written" in agent.log, PATIENCE)
         await agent.end(signal.SIGKILL)
         await agent.start_again()
         self.assertEqual(await frame.ended(), (3, 0))

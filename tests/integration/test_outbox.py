@@ -118,6 +118,7 @@ def make_records(agent: Agent, ids: list[str]) -> None:
             identity=None,
             spooled=True,
             started_at=now,
+            born=0.0,
         )
         files.write_report(report_of(frame_id), b"foot\n")
         files.remove_all_but_record()

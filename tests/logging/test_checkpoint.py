@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.blanks import Blanks
-from rqd.logging.checkpoint import Position, create, load, pack
+from rqd.logging.checkpoint import Position, create, load, pack, was_written
 
 
 class CheckpointTests(SynchronousTestCase):
@@ -50,6 +52,33 @@ class CheckpointTests(SynchronousTestCase):
             self.write(content)
             create(self.path, Position(0, 5, True), 2, self.blanks)
             self.assertEqual(load(self.path), (Position(0, 5, True), 2))
+
+    def test_full_disk(self) -> None:
+        """A new one that could not be written is gone; an old one stays as it was."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        for there in (False, True):
+            if there:
+                create(self.path, Position(1, 2, True), 7, self.blanks)
+            ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+            try:
+                where = self.assertRaises(
+                    OSError, create, self.path, Position(3, 4, True), 7, self.blanks
+                ).filename
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+                signal.signal(signal.SIGXFSZ, ignored)
+            self.assertEqual(where, self.path)
+            self.assertEqual(os.path.exists(self.path), there)
+        self.assertEqual(load(self.path), (Position(1, 2, True), 7))
+
+    def test_never_written(self) -> None:
+        """One whose agent died before it wrote is none."""
+        self.assertFalse(was_written(self.path))
+        self.write(b"")
+        self.assertFalse(was_written(self.path))
+        self.write(b"x")
+        self.assertTrue(was_written(self.path))
 
     def test_absent(self) -> None:
         """No file, no checkpoint."""
