@@ -82,10 +82,11 @@ class Survivor:
         return written
 
     def give_up(self) -> None:
-        """It hangs in the kernel: it is not looked at any more."""
+        """It hangs in the kernel: it is not looked at any more. It may have ended just now."""
         if self._pidfd >= 0:
             self._reactor.removeReader(self)
-        self._ended()
+        if self.running:
+            self._ended()
 
     def _look(self) -> None:
         if not self.running:

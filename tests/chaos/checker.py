@@ -20,6 +20,8 @@ COULD_NOT_START, VANISHED = (256, 0), (1, 19)
 _TERM, _KILL = (1, 15), (1, 9)
 OK = "OK"
 #: Answers after which a launch may have been taken all the same. All others are refusals.
+#: What a launch is answered that the disk of the state folder does not take.
+BY_STATE_FOLDER = "UNAVAILABLE for its state folder"
 UNSURE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"})
 
 
@@ -132,6 +134,14 @@ class _OneFrame:
         elif answer in UNSURE and ran and not self._taken:
             self._find("ran unreported", f"its launch was answered {answer}")
         elif answer != OK and answer not in UNSURE and (ran or self._completions):
+            self._check_refused(answer, ran)
+
+    def _check_refused(self, answer: str, ran: bool) -> None:
+        """A record that a disk took too late, and that no agent lived to remove, is told as 256."""
+        late = answer == BY_STATE_FOLDER and not ran
+        if late and all(each.end == COULD_NOT_START for each in self._completions):
+            self._count("refused by a disk that hung, and told as not started")
+        else:
             self._find("refused, and yet there", f"{answer}, ran={ran}")
 
     def _check_completions(self) -> None:

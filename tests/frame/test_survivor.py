@@ -108,6 +108,7 @@ class PollTests(SynchronousTestCase):
         self.earlier.process()
         survivor = self.survivor()
         survivor.give_up()
+        survivor.give_up()
         self.assertFalse(survivor.running)
         self.assertEqual(self.successResultOf(survivor.gone), 0)
         self.earlier.ends()
