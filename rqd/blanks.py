@@ -23,6 +23,8 @@ from pathlib import Path
 
 #: How many are kept: enough for some hundred frames a second, which are settled soon.
 KEPT = 512
+#: How many are made ahead: three for each of some frames that start before one has ended.
+AHEAD = 128
 _OPEN = os.O_APPEND | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NEW = _OPEN | os.O_CREAT | os.O_EXCL
 
@@ -41,6 +43,13 @@ class Blanks:
         for path in self.folder.iterdir():
             path.unlink()
 
+    def fill(self) -> None:
+        """Make some ahead, so that the first frames find what later ones do; raises OSError."""
+        while len(self._kept) < AHEAD:
+            blank = self._name()
+            os.close(os.open(blank, _NEW, 0o600))
+            self._kept.append(blank)
+
     def make(self, path: str, mode: int = 0o600) -> int:
         """Make an empty file that nobody else has; return a descriptor, to append. Raises OSError.
 
@@ -58,7 +67,7 @@ class Blanks:
             os.unlink(path)
 
     def _keep(self, path: str) -> bool:
-        blank = f"{self.folder}/{next(self._names)}"
+        blank = self._name()
         try:
             if not _empty(path):
                 return False
@@ -67,6 +76,9 @@ class Blanks:
             return False
         self._kept.append(blank)
         return True
+
+    def _name(self) -> str:
+        return f"{self.folder}/{next(self._names)}"
 
 
 def _reuse(blank: str, path: str, mode: int) -> int:

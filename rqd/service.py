@@ -88,6 +88,8 @@ class IAgentReactor(IReactorReports, IWorkersReactor, IReactorFDSet, IEndingReac
     """What the agent needs of the reactor."""
 
 
+#: When a start is over, and its processor time nobody else's, seconds.
+SETTLED = 0.5
 #: How long the completions of killed frames are tried before a departure goes on, seconds.
 DELIVERY_PATIENCE = 30.0
 #: How long Cuebot may take to hear of the departure itself, seconds.
@@ -397,6 +399,7 @@ class Assembly:
         self._sampling.start()
         self._housekeeping.start()
         self._berths.start()
+        self._reactor.callLater(SETTLED, self._make_blanks)
         self._reactor.callWhenRunning(self._ending.heed_signals)
         self._reactor.callWhenRunning(self._room.start)
         self._reactor.callWhenRunning(self._announce, measured, looked)
@@ -416,6 +419,10 @@ class Assembly:
         for frame in self._roster.all():
             self._sampler.know(frame.key, frame.usage)
             self._gpu_usage.know(frame.key, frame.usage.max_gpu)
+
+    def _make_blanks(self) -> None:
+        """What the disk refuses now, frames that need it will find out."""
+        self._disk.write(self._blanks.fill).addErrback(lambda failure: None)
 
     def _announce(self, measured: Deferred[None], looked: Deferred[None]) -> None:
         """Wait a moment for the size of the temp storage: without it Cuebot sends us to repair.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.blanks import KEPT, Blanks
+from rqd.blanks import AHEAD, KEPT, Blanks
 
 
 class BlanksTests(SynchronousTestCase):
@@ -56,6 +56,14 @@ class BlanksTests(SynchronousTestCase):
             self.blanks.take_back(str(file))
         self.assertEqual(len(self.kept()), KEPT)
         self.assertFalse(any(file.exists() for file in files))
+
+    def test_made_ahead(self) -> None:
+        """Some are there before any was used, and no more than some."""
+        self.blanks.fill()
+        self.blanks.fill()
+        self.assertEqual(len(self.kept()), AHEAD)
+        self.assertEqual(self.make("first", b"x").read_bytes(), b"x")
+        self.assertEqual(len(self.kept()), AHEAD - 1)
 
     def test_gone_already(self) -> None:
         """What somebody else has removed is no reason to complain."""
