@@ -226,7 +226,7 @@ class Run:
 
     def _unkept(self) -> set[str]:
         """Frames that ended, as agents said, while the state folder took nothing."""
-        said = rb"(?m)^(\S+) info .* frame ended frame_id=frame-(\w+) "
+        said = rb"(?m)^(\S+) info .* frame (?:ended|is dead) frame_id=frame-(\w+)"
         ends = re.findall(said, self._agents.log.read_bytes())
         return {key.decode() for at, key in ends if self._storage.state_failed(_seconds(at))}
 
