@@ -36,6 +36,7 @@ class Blanks:
         self.folder = Path(state, "blanks")
         self._names = count()
         self._kept: deque[str] = deque()
+        self._most = KEPT
 
     def prepare(self) -> None:
         """Make the folder, and forget an earlier agent's; raises OSError."""
@@ -45,10 +46,17 @@ class Blanks:
 
     def fill(self) -> None:
         """Make some ahead, so that the first frames find what later ones do; raises OSError."""
-        while len(self._kept) < AHEAD:
+        while len(self._kept) < min(AHEAD, self._most):
             blank = self._name()
             os.close(os.open(blank, _NEW, 0o600))
             self._kept.append(blank)
+
+    def clear(self) -> None:
+        """The agent stops: remove them, and keep no more; raises OSError."""
+        self._most = 0
+        while self._kept:
+            with suppress(IndexError, FileNotFoundError):
+                os.unlink(self._kept.popleft())
 
     def make(self, path: str, mode: int = 0o600) -> int:
         """Make an empty file that nobody else has; return a descriptor, to append. Raises OSError.
@@ -61,7 +69,7 @@ class Blanks:
 
     def take_back(self, path: str) -> None:
         """Whoever used it is done with it; what is gone already is fine. Raises OSError."""
-        if len(self._kept) < KEPT and self._keep(path):
+        if len(self._kept) < self._most and self._keep(path):
             return
         with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(path)

@@ -421,7 +421,7 @@ class Assembly:
             self._gpu_usage.know(frame.key, frame.usage.max_gpu)
 
     def _make_blanks(self) -> None:
-        """What the disk refuses now, frames that need it will find out."""
+        """A disk that takes none is in trouble, and says so itself."""
         self._disk.write(self._blanks.fill).addErrback(lambda failure: None)
 
     def _announce(self, measured: Deferred[None], looked: Deferred[None]) -> None:
@@ -457,6 +457,7 @@ class Assembly:
         await self._berths.stop()
         self._supervisors.stop()
         self._clearing.flush()
+        self._disk.run(self._blanks.clear).addErrback(lambda failure: None)
         await self._workers.stop(DISK_PATIENCE)
         self._wakeups.stop()
         if self._groups is not None:

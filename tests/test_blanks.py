@@ -65,6 +65,16 @@ class BlanksTests(SynchronousTestCase):
         self.assertEqual(self.make("first", b"x").read_bytes(), b"x")
         self.assertEqual(len(self.kept()), AHEAD - 1)
 
+    def test_cleared(self) -> None:
+        """An agent that stops in order leaves none, whatever frames still give back."""
+        late = self.make("late")
+        self.blanks.fill()
+        self.kept()[0].unlink()
+        self.blanks.clear()
+        self.blanks.take_back(str(late))
+        self.blanks.fill()
+        self.assertEqual((self.kept(), late.exists()), ([], False))
+
     def test_gone_already(self) -> None:
         """What somebody else has removed is no reason to complain."""
         self.blanks.take_back(str(self.folder / "never"))
