@@ -152,13 +152,13 @@ class AdoptedFrame(_Earlier):
             return read_chain(await disk.run(self.berth.read_chain))
         except OSError as problem:
             self.log.error("no account of an end {why} key={key}", why=problem, key=self.key)
-            return read_chain(b"")
+            return read_chain(None)
 
     async def _judge(self, account: ChainReport, ended: Exit | None) -> Exit:
         """The end that is reported. Raises CouldNotStart."""
         if ended is not None and not ended.failed:
             return ended
-        if account.born and not account.started:
+        if account.there and not account.started:
             raise CouldNotStart(account.said or NEVER_STARTED)
         if self._kill is not None:
             return self._by_agent(ended or Exit(1, signal.SIGKILL))

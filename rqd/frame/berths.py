@@ -117,13 +117,13 @@ class Berth:
             self.killed_before,
         )
 
-    def read_chain(self) -> bytes:
-        """In a worker: what the chain said; nothing where it never came so far."""
+    def read_chain(self) -> bytes | None:
+        """In a worker: what the chain said, None where its file is gone. Raises OSError."""
         try:
             with open(self.chain, "rb") as chain:
                 return chain.read(64 << 10)
         except FileNotFoundError:
-            return b""
+            return None
 
     def remove(self) -> None:
         """In a worker: forget it; what is gone already is fine."""

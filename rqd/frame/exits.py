@@ -63,17 +63,21 @@ class ChainReport(NamedTuple):
     """What the chain of programs around a frame wrote about itself (see ``chain``).
 
     ``started`` tells whether the frame's own shell took over; ``exit`` is None while no exit was
-    recorded; ``said`` is everything else, which explains a start that failed.
+    recorded; ``said`` is everything else, which explains a start that failed. Of one that is not
+    ``there`` nothing is known; one that is there and tells of no start proves that there was none.
     """
 
     born: str
     started: bool
     exit: Exit | None
     said: str
+    there: bool = True
 
 
-def read_chain(text: bytes) -> ChainReport:
-    """Parse a chain file; a line that isn't complete was never written."""
+def read_chain(text: bytes | None) -> ChainReport:
+    """Parse a chain file, None for none; a line that isn't complete was never written."""
+    if text is None:
+        return ChainReport("", False, None, "", there=False)
     born, started, end, said = "", False, None, []
     complete, _, rest = text.decode(errors="replace").rpartition("\n")
     for line in complete.split("\n"):

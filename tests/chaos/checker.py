@@ -37,13 +37,15 @@ class Launch:
 class Completion(NamedTuple):
     """A completion as it arrived: its bytes, the end that it tells, whether Cuebot took it.
 
-    ``facts`` are what it says, field by field, for people.
+    ``facts`` are what it says, field by field, for people; ``at`` is when it arrived (seconds since
+    the epoch).
     """
 
     report: bytes
     end: tuple[int, int]
     taken: bool
     facts: Mapping[str, str] = MappingProxyType({})
+    at: float = 0.0
 
 
 class Finding(NamedTuple):

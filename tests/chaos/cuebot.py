@@ -105,7 +105,7 @@ class ChaosCuebot:
 
     def _answering(self, method: str) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-            weather, change = self._weather, self._change
+            weather, change, now = self._weather, self._change, time.time()
             self.arrived[method] += 1
             taken = weather is not Weather.ERRORS
             if weather is Weather.SLOW:
@@ -113,20 +113,20 @@ class ChaosCuebot:
             elif weather is Weather.HANGS:
                 change.wait(30)
             if method == _COMPLETION:
-                self._remember(request, taken)
+                self._remember(request, taken, now)
             if not taken:
                 context.abort(getattr(grpc.StatusCode, self._chance.choice(_ERRORS)), "not now")
             return b""
 
         return answer
 
-    def _remember(self, request: bytes, taken: bool) -> None:
+    def _remember(self, request: bytes, taken: bool, at: float) -> None:
         call = report_pb2.RqdReportRunningFrameCompletionRequest.FromString(request)
         report = call.frame_complete_report
         key = report.frame.resource_id
         end = (report.exit_status, report.exit_signal)
         with self._lock:
-            self._completions[key].append(Completion(request, end, taken, facts(report)))
+            self._completions[key].append(Completion(request, end, taken, facts(report), at))
             if taken:
                 self._taken.add(key)
 

@@ -225,10 +225,17 @@ class Run:
         return result
 
     def _unkept(self) -> set[str]:
-        """Frames that ended, as agents said, while the state folder took nothing."""
+        """Frames that ended while the state folder took nothing.
+
+        As agents said, to Cuebot or in their log, of which one that is killed takes the last lines
+        with it.
+        """
         said = rb"(?m)^(\S+) info .* frame (?:ended|is dead) frame_id=frame-(\w+)"
-        ends = re.findall(said, self._agents.log.read_bytes())
-        return {key.decode() for at, key in ends if self._storage.state_failed(_seconds(at))}
+        logged = re.findall(said, self._agents.log.read_bytes())
+        ends = [(_seconds(at), key.decode()) for at, key in logged]
+        told = self._cuebot.completions().items()
+        ends += [(each.at, key) for key, completions in told for each in completions]
+        return {key for at, key in ends if self._storage.state_failed(at)}
 
     def _judge_agents(self, verdict: Verdict) -> None:
         verdict.findings += [Finding("agent", "", text) for text in self._agents.problems]

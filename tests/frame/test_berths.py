@@ -237,4 +237,4 @@ class EndTests(BerthsCase):
         self.assertIn(b"up\n", berth.read_chain())
         berth.remove()
         berth.remove()
-        self.assertEqual(berth.read_chain(), b"")
+        self.assertIsNone(berth.read_chain())

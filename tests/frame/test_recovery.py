@@ -236,6 +236,13 @@ class EndedTests(RecoveryCase):
     def test_signal(self) -> None:
         self.assertEqual(self.ended(b"up\nexit 139\n"), b"1/11 ")
 
+    def test_chain_lost_its_first_line(self) -> None:
+        """A full disk took nothing of what the chain said: not that it started, so it did not."""
+        self.earlier.frame()
+        self.earlier.chain().write_bytes(b"")
+        self.recover()
+        self.assertTrue(self.reports[0].startswith(b"256/0 "), self.reports)
+
     def test_vanished(self) -> None:
         self.assertTrue(self.ended(b"up\n").startswith(b"1/19 "))
 
