@@ -92,7 +92,8 @@ class Blanks:
 def _reuse(blank: str, path: str, mode: int) -> int:
     opened = os.open(blank, _OPEN)
     try:
-        if not _is_ours(opened) or os.fstat(opened).st_size:
+        facts = os.fstat(opened)
+        if not _is_ours(facts) or facts.st_size:
             raise FileExistsError(f"{blank} is not empty")
         if mode != 0o600:
             os.fchmod(opened, mode)
@@ -107,7 +108,7 @@ def _empty(path: str) -> bool:
     """Empty a file, if it is ours alone."""
     opened = os.open(path, _OPEN)
     try:
-        if not _is_ours(opened):
+        if not _is_ours(os.fstat(opened)):
             return False
         os.ftruncate(opened, 0)
         os.fchmod(opened, 0o600)
@@ -116,6 +117,5 @@ def _empty(path: str) -> bool:
     return True
 
 
-def _is_ours(opened: int) -> bool:
-    facts = os.fstat(opened)
+def _is_ours(facts: os.stat_result) -> bool:
     return stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_uid == os.geteuid()

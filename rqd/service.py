@@ -484,7 +484,6 @@ class Assembly:
         return self._workers.run_for(STATE, reports, paths)
 
     def _settled(self, key: str) -> None:
-        self._disk.unkept.drop(key)
         self._roster.settled(key)
 
     def _launch(self, spec: FrameSpec) -> Deferred[Frame]:

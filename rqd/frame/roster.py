@@ -118,9 +118,8 @@ class Roster:
         frame = Frame(spec, key, reservation, identity, site)
         self._frames[spec.frame_id] = frame
         background(self._live(frame, site), self.log, f"frame_id={spec.frame_id}")
-        launched: Deferred[Frame] = (
-            Deferred()
-        )  # a frame that held itself would have to be collected
+        # Not its own Deferred: a frame that held itself would have to be collected.
+        launched: Deferred[Frame] = Deferred()
         frame.recorded.addCallbacks(lambda _: launched.callback(frame), launched.errback)
         return launched
 
