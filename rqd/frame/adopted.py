@@ -106,7 +106,7 @@ class AdoptedFrame(_Earlier):
             return berth.members()
         if self.runs:
             return SessionMembers(pid)
-        return LeftSession(pid, os.fsencode(f"logfile={self.output.path}") if this_boot else b"")
+        return LeftSession(pid, mark_of(self.spec) if this_boot else b"")
 
     @property
     def last_sign(self) -> float:
@@ -201,6 +201,11 @@ class ReportedFrame(_Earlier):
             await self._site.disk.run(self._files.remove_all_but_record)
         except OSError as problem:
             self.log.warn("files of a log stay reason={why} key={key}", why=problem, key=self.key)
+
+
+def mark_of(spec: FrameSpec) -> bytes:
+    """What the frame has in its environment, and no other."""
+    return os.fsencode(f"logfile={spec.log_path}")
 
 
 def group_of(path: str) -> Path | None:

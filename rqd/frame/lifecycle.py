@@ -36,7 +36,7 @@ from rqd.frame.exits import (
 from rqd.frame.ladder import Grace, Ladder
 from rqd.frame.members import IMembers
 from rqd.frame.output import Output
-from rqd.frame.patience import TooLate, within
+from rqd.frame.patience import TooLate, tell, within
 from rqd.frame.records import KillNote
 from rqd.frame.remains import Remains
 from rqd.frame.site import Site
@@ -129,7 +129,7 @@ class Frame:
         self._site = site
         self._identity = identity
         self._files = site.records.files(key)
-        self.output = Output(f"{spec.log_dir}/{spec.name}.rqlog", self._files, site)
+        self.output = Output(spec.log_path, self._files, site)
         self._born = site.reactor.seconds()
         self._kill: Kill | None = None
         self._climbing = self._swept = False
@@ -575,7 +575,7 @@ class Frame:
     def _is_writing(self, work: Deferred[T]) -> None:
         over: Deferred[None] = Deferred()
         self._writes.append(over)
-        work.addBoth(_tell, over)
+        work.addBoth(tell, over)
 
     def _was_kept(self, _: None) -> None:
         self.kept = True
@@ -590,11 +590,6 @@ class Frame:
     def _keeps_hanging(self, failure: Failure) -> None:
         failure.trap(TooLate)
         self._site.disk.say_silent()
-
-
-def _tell(result: T, over: Deferred[None]) -> T:
-    over.callback(None)
-    return result
 
 
 def _no_longer(_: Failure) -> None:

@@ -32,3 +32,9 @@ def within(waited: Deferred[T], seconds: float, *, reactor: IReactorTime) -> Def
 
     waited.addBoth(arrived)
     return outcome
+
+
+def tell(result: T, over: Deferred[None]) -> T:
+    """A callback that hands its result on, having told somebody else that it is there."""
+    over.callback(None)
+    return result

@@ -59,6 +59,11 @@ class FrameSpec(NamedTuple):
         return f"{self.job_name}.{self.frame_name}"
 
     @property
+    def log_path(self) -> str:
+        """Where the frame's log is."""
+        return f"{self.log_dir}/{self.name}.rqlog"
+
+    @property
     def threadable(self) -> bool:
         """Whether the frame asked for whole physical cores of its own (SPEC §3)."""
         return self.environment.get("CUE_THREADABLE") == "1" and self.num_cores % 100 == 0

@@ -6,14 +6,13 @@ its cores again, and its record stays, until it is gone (``rqd.frame.withholding
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
 from rqd.background import background
 from rqd.frame import leftovers
-from rqd.frame.adopted import LeftSession, group_of, left_in
+from rqd.frame.adopted import LeftSession, group_of, left_in, mark_of
 from rqd.frame.members import IMembers
 from rqd.frame.recall import Recorded
 from rqd.frame.site import Site
@@ -69,7 +68,7 @@ class Strays:
         for pid in leftovers.living_sessions(self._sessions.keys()):
             known = self._recall(self._sessions[pid].key)
             if known is not None and known[0].where.berth not in berths:
-                self._end(LeftSession(pid, _mark(known[1])), f"session {pid}", known, None)
+                self._end(LeftSession(pid, mark_of(known[1])), f"session {pid}", known, None)
 
     def _end(
         self,
@@ -95,8 +94,3 @@ class Strays:
         await withholding.gone(key)
         if group is not None:
             cgroups.remove(group)
-
-
-def _mark(spec: FrameSpec) -> bytes:
-    """What the frame has in its environment, and no other."""
-    return os.fsencode(f"logfile={spec.log_dir}/{spec.name}.rqlog")

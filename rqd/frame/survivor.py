@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescri
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rqd.frame.patience import tell
 from rqd.frame.records import Whereabouts
 from rqd.system.identity import ProcessIdentity, identity
 
@@ -78,7 +79,7 @@ class Survivor:
     def when_written(self) -> Deferred[None]:
         """Fire once it is gone: it writes the end of its frame before that."""
         written: Deferred[None] = Deferred()
-        self.gone.addCallback(_tell, written)
+        self.gone.addCallback(tell, written)
         return written
 
     def give_up(self) -> None:
@@ -122,8 +123,3 @@ class Survivor:
     def connectionLost(self, reason: Failure) -> None:
         """The reactor ends."""
         self._close()
-
-
-def _tell(status: int, written: Deferred[None]) -> int:
-    written.callback(None)
-    return status
