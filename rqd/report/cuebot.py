@@ -8,9 +8,9 @@ looks the name up again, and finds a Cuebot that is back without waiting for gRP
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, Coroutine, MutableSequence, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
@@ -61,18 +61,30 @@ class CuebotClient:
         self._connect = connect
         self._threads = ThreadPoolExecutor(_CALLS, thread_name_prefix="cuebot-call")
         self._endpoints = list(settings.cuebot_endpoints)
+        self._shuffle = shuffle
         shuffle(self._endpoints)
         self._current: Connection | None = None
         self._connected_at = 0.0
         self._open: set[Connection] = set()
         self._stopped = False
+        self.answers: bool | None = None
+        """Whether the last call was answered, be it with a refusal; None before the first."""
+
+    def turn_to(self, endpoints: Sequence[str]) -> None:
+        """Call these Cuebots from now on; what is in flight elsewhere may still be answered."""
+        left = self._current
+        self._endpoints = list(endpoints)
+        self._shuffle(self._endpoints)
+        self._current = None
+        if left is not None:
+            self._retire(left)
 
     def call(self, method: str, request: bytes, timeout: float) -> Deferred[bytes]:
         """Call ``method`` (its full path) with a serialised request; the response comes likewise.
 
         ``timeout`` (seconds) bounds the whole, fail-over included. Failures are CuebotError.
         """
-        return Deferred.fromCoroutine(self._call(method, request, timeout))
+        return Deferred.fromCoroutine(self._noting(self._call(method, request, timeout)))
 
     def stop(self) -> Deferred[None]:
         """Cancel what is in flight and close; fires within a bounded time. No call works after."""
@@ -82,6 +94,16 @@ class CuebotClient:
         ends = [connection.cancel() for connection in tuple(self._open)]
         closed = DeferredList(ends, consumeErrors=True)
         return closed.addTimeout(_STOP_TIMEOUT, self._reactor, _give_up).addCallback(_nothing)
+
+    async def _noting(self, call: Coroutine[Deferred[Any], Any, bytes]) -> bytes:
+        """Note whether anybody answered."""
+        try:
+            response = await call
+        except CuebotError as error:
+            self.answers = error.code in _ABOUT_THE_REQUEST
+            raise
+        self.answers = True
+        return response
 
     async def _call(self, method: str, request: bytes, timeout: float) -> bytes:
         started = self._reactor.seconds()
@@ -142,6 +164,9 @@ class CuebotClient:
             return
         self._current = None
         self._endpoints.append(self._endpoints.pop(0))
+        self._retire(connection)
+
+    def _retire(self, connection: Connection) -> None:
         connection.retire().addCallback(lambda _: self._open.discard(connection))
 
 
