@@ -579,8 +579,10 @@ class Assembly:
 
     def _make_rereading(self) -> Rereading:
 
+        from rqd import rereading
+
         attendant = self._attendant
-        return Rereading(
+        return rereading.Rereading(
             self._settings,
             read=partial(self._workers.run_for, "configuration", self._load),
             effects={
