@@ -24,7 +24,6 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from itertools import count
@@ -119,7 +118,7 @@ class FrameFiles:
                 "started_at": started_at,
                 "born": born,
                 "request": _base64(spec.request),
-                "reservation": reservation._asdict(),
+                "reservation": _reservation(reservation),
                 "where": where._asdict(),
                 "identity": identity,
                 "spooled": spooled,
@@ -210,7 +209,12 @@ def _base64(text: bytes) -> str:
 
 
 def _line(content: dict[str, object]) -> bytes:
-    return json.dumps(content, default=asdict).encode() + b"\n"
+    return json.dumps(content).encode() + b"\n"
+
+
+def _reservation(reservation: Reservation) -> dict[str, object]:
+    gpus = [gpu._asdict() for gpu in reservation.gpus]
+    return {**reservation._asdict(), "gpus": gpus}
 
 
 def _make_for(owner: Identity | None, path: str, text: bytes, mode: int) -> None:

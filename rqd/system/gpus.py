@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from zope.interface import Interface
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
+class Gpu(NamedTuple):
     """One device, as frames are told of it.
 
     ``uuid`` is its own wherever it is plugged in; ``index`` its place among those that the
@@ -30,19 +30,17 @@ def by_uuid(gpu: Gpu) -> str:
     return gpu.uuid
 
 
-@dataclass(frozen=True, slots=True)
-class GpuSample:
+class GpuSample(NamedTuple):
     """One device at one moment. Memory in KiB."""
 
     gpu: Gpu
     total: int
     free: int
-    processes: Mapping[int, int] = field(default_factory=dict)
+    processes: Mapping[int, int] = MappingProxyType({})
     """Memory of each process that has something on the device, by pid."""
 
 
-@dataclass(frozen=True, slots=True)
-class GpuTotals:
+class GpuTotals(NamedTuple):
     """All GPUs that work, together. Memory in KiB."""
 
     count: int
