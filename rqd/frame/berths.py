@@ -78,6 +78,8 @@ class Berth:
     killed_before: int = 0
     """What the kernel had killed in the group before the frame that runs here now."""
     start_ticks: int = 0
+    _whole: int = 0
+    """How long the supervisor's own line is, once it was found to be there."""
 
     def members(self) -> IMembers:
         """The processes of the frame that runs here now."""
@@ -94,12 +96,16 @@ class Berth:
         """In a worker: forget what an earlier frame's chain said. Raises OSError.
 
         The supervisor's own line stays, unless a full disk did not take it whole: what stands in
-        its place is an earlier frame's.
+        its place is an earlier frame's. It is looked at until it was found to be whole.
         """
         if self.used:
-            born = b"born %d\n" % self.supervisor.pid
-            with open(self.chain, "rb+") as chain:
-                chain.truncate(len(born) if chain.read(len(born)) == born else 0)
+            self._whole = self._whole or self._length_of_first_line()
+            os.truncate(self.chain, self._whole)
+
+    def _length_of_first_line(self) -> int:
+        born = b"born %d\n" % self.supervisor.pid
+        with open(self.chain, "rb") as chain:
+            return len(born) if chain.read(len(born)) == born else 0
 
     def whereabouts(self) -> Whereabouts:
         """In a worker: how a later agent finds the frame that is about to run here."""
