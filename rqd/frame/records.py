@@ -24,6 +24,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
+from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from itertools import count
@@ -118,7 +119,7 @@ class FrameFiles:
                 "started_at": started_at,
                 "born": born,
                 "request": _base64(spec.request),
-                "reservation": _reservation(reservation),
+                "reservation": reservation._asdict(),
                 "where": where._asdict(),
                 "identity": identity,
                 "spooled": spooled,
@@ -209,12 +210,7 @@ def _base64(text: bytes) -> str:
 
 
 def _line(content: dict[str, object]) -> bytes:
-    return json.dumps(content).encode() + b"\n"
-
-
-def _reservation(reservation: Reservation) -> dict[str, object]:
-    gpus = [gpu._asdict() for gpu in reservation.gpus]
-    return {**reservation._asdict(), "gpus": gpus}
+    return json.dumps(content, default=asdict).encode() + b"\n"
 
 
 def _make_for(owner: Identity | None, path: str, text: bytes, mode: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, MutableSequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -32,8 +31,6 @@ _ABOUT_THE_REQUEST = frozenset(
         "ABORTED",
     }
 )
-#: Calls that may be in flight: far more than there are while any Cuebot answers.
-_CALLS = 32
 #: How much longer than its deadline gRPC may take for a call, seconds. gRPC 1.51 sleeps by the wall
 #: clock: when that is set back, what is in flight would wait for it to come round again.
 _OVERSLEPT = 2.0
@@ -53,13 +50,12 @@ class CuebotClient:
         *,
         reactor: IReactorReports,
         settings: GrpcSettings,
-        connect: Callable[[IReactorReports, Executor, str], Connection] = connect,
+        connect: Callable[[IReactorReports, str], Connection] = connect,
         shuffle: Callable[[MutableSequence[str]], None] = random.shuffle,
     ) -> None:
         self._reactor = reactor
         self._expires_after = settings.connection_expires_after
         self._connect = connect
-        self._threads = ThreadPoolExecutor(_CALLS, thread_name_prefix="cuebot-call")
         self._endpoints = list(settings.cuebot_endpoints)
         shuffle(self._endpoints)
         self._current: Connection | None = None
@@ -78,7 +74,6 @@ class CuebotClient:
         """Cancel what is in flight and close; fires within a bounded time. No call works after."""
         self._stopped = True
         self._current = None
-        self._threads.shutdown(wait=False)
         ends = [connection.cancel() for connection in tuple(self._open)]
         closed = DeferredList(ends, consumeErrors=True)
         return closed.addTimeout(_STOP_TIMEOUT, self._reactor, _give_up).addCallback(_nothing)
@@ -119,7 +114,7 @@ class CuebotClient:
         if self._current is not None and self._expired():
             self._leave(self._current)
         if self._current is None:
-            self._current = self._connect(self._reactor, self._threads, self._endpoints[0])
+            self._current = self._connect(self._reactor, self._endpoints[0])
             self._connected_at = self._reactor.seconds()
             self._open.add(self._current)
         return self._current

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from zope.interface import Interface
 
 
-class Gpu(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Gpu:
     """One device, as frames are told of it.
 
     ``uuid`` is its own wherever it is plugged in; ``index`` its place among those that the
@@ -30,17 +30,19 @@ def by_uuid(gpu: Gpu) -> str:
     return gpu.uuid
 
 
-class GpuSample(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class GpuSample:
     """One device at one moment. Memory in KiB."""
 
     gpu: Gpu
     total: int
     free: int
-    processes: Mapping[int, int] = MappingProxyType({})
+    processes: Mapping[int, int] = field(default_factory=dict)
     """Memory of each process that has something on the device, by pid."""
 
 
-class GpuTotals(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class GpuTotals:
     """All GPUs that work, together. Memory in KiB."""
 
     count: int
