@@ -35,7 +35,7 @@ from rqd.frame.records import Whereabouts
 from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisor, Supervisors
 from rqd.frame.survivor import Survivor
-from rqd.system.cgroups import CgroupTree, remove
+from rqd.system.cgroups import CgroupTree, Procs, remove
 from rqd.system.identity import boot_id, identity
 
 #: How many berths wait for frames where nothing happens. Each costs a small shell.
@@ -80,13 +80,16 @@ class Berth:
     start_ticks: int = 0
     _whole: int = 0
     """How long the supervisor's own line is, once it was found to be there."""
+    _procs: Procs | None = None
 
     def members(self) -> IMembers:
         """The processes of the frame that runs here now."""
         if self.group is not None:
+            self._procs = self._procs or Procs(self.group)
             return GroupMembers(
                 self.group,
                 self.supervisor.pid,
+                procs=self._procs,
                 counts_oom_kills=self.counts_oom_kills,
                 killed_before=self.killed_before,
             )
