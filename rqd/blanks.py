@@ -108,10 +108,12 @@ def _empty(path: str) -> bool:
     """Empty a file, if it is ours alone."""
     opened = os.open(path, _OPEN)
     try:
-        if not _is_ours(os.fstat(opened)):
+        facts = os.fstat(opened)
+        if not _is_ours(facts):
             return False
         os.ftruncate(opened, 0)
-        os.fchmod(opened, 0o600)
+        if stat.S_IMODE(facts.st_mode) != 0o600:
+            os.fchmod(opened, 0o600)
     finally:
         os.close(opened)
     return True

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from rqd import lean
+
 if TYPE_CHECKING:
     from rqd.config.settings import LoggingSettings
     from rqd.logging.agent import LineObserver
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     @param arguments: those after the command's name; by default the process's own.
     """
     gc.disable()  # imports make no garbage worth looking for; the agent switches it on again
+    for name in lean.UNUSED:
+        lean.put_off(name)
     from twisted.python import usage
 
     from rqd.tap import Options

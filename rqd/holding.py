@@ -18,7 +18,7 @@ import os
 import socket
 import sys
 import time
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from rqd.system.identity import identity
 
@@ -44,8 +44,7 @@ class Held(Exception):
         super().__init__(f"another agent, {who}, holds the state folder {folder}{more}")
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """A process that holds a folder; ``since`` is a local time, ``ticks`` its start."""
 
     host: str
@@ -132,4 +131,4 @@ class StateFolder:
 
     def _sign(self) -> None:
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, json.dumps(asdict(_this_process())).encode(), 0)
+        os.pwrite(self._file, json.dumps(_this_process()._asdict()).encode(), 0)

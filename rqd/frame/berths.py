@@ -35,7 +35,7 @@ from rqd.frame.records import Whereabouts
 from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisor, Supervisors
 from rqd.frame.survivor import Survivor
-from rqd.system.cgroups import CgroupTree, remove
+from rqd.system.cgroups import CgroupTree, Procs, remove
 from rqd.system.identity import boot_id, identity
 
 #: How many berths wait for frames where nothing happens. Each costs a small shell.
@@ -78,13 +78,18 @@ class Berth:
     killed_before: int = 0
     """What the kernel had killed in the group before the frame that runs here now."""
     start_ticks: int = 0
+    _whole: int = 0
+    """How long the supervisor's own line is, once it was found to be there."""
+    _procs: Procs | None = None
 
     def members(self) -> IMembers:
         """The processes of the frame that runs here now."""
         if self.group is not None:
+            self._procs = self._procs or Procs(self.group)
             return GroupMembers(
                 self.group,
                 self.supervisor.pid,
+                procs=self._procs,
                 counts_oom_kills=self.counts_oom_kills,
                 killed_before=self.killed_before,
             )
@@ -94,12 +99,16 @@ class Berth:
         """In a worker: forget what an earlier frame's chain said. Raises OSError.
 
         The supervisor's own line stays, unless a full disk did not take it whole: what stands in
-        its place is an earlier frame's.
+        its place is an earlier frame's. It is looked at until it was found to be whole.
         """
         if self.used:
-            born = b"born %d\n" % self.supervisor.pid
-            with open(self.chain, "rb+") as chain:
-                chain.truncate(len(born) if chain.read(len(born)) == born else 0)
+            self._whole = self._whole or self._length_of_first_line()
+            os.truncate(self.chain, self._whole)
+
+    def _length_of_first_line(self) -> int:
+        born = b"born %d\n" % self.supervisor.pid
+        with open(self.chain, "rb") as chain:
+            return len(born) if chain.read(len(born)) == born else 0
 
     def whereabouts(self) -> Whereabouts:
         """In a worker: how a later agent finds the frame that is about to run here."""

@@ -99,16 +99,26 @@ class GroupMembers(_Signalled):
     """The members of a control group."""
 
     def __init__(
-        self, group: Path, supervisor: int, *, counts_oom_kills: bool, killed_before: int = 0
+        self,
+        group: Path,
+        supervisor: int,
+        *,
+        procs: cgroups.Procs | None = None,
+        counts_oom_kills: bool,
+        killed_before: int = 0,
     ) -> None:
-        """``killed_before``: what the group had counted before the frame: it is used again."""
+        """``killed_before``: what the group had counted before the frame: it is used again.
+
+        So are the ``procs`` of the group.
+        """
         super().__init__(supervisor)
         self.group = group
+        self._procs = procs or cgroups.Procs(group)
         self._counts = counts_oom_kills
         self._killed_before = killed_before
 
     def pids(self) -> list[int]:
-        return [pid for pid in cgroups.members(self.group) if pid != self.supervisor]
+        return [pid for pid in self._procs.pids() if pid != self.supervisor]
 
     def membership(self) -> Membership:
         return Membership(0, self.pids())

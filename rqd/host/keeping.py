@@ -124,7 +124,7 @@ class Keeper:
             return
         self._writing = True
         record = self._newest
-        written = self._workers.run_for("host", save, self._folder, encode(record))
+        written = self._workers.run_for("state", save, self._folder, encode(record))
         written.addCallbacks(self._written, self._failed, callbackArgs=(record,))
         written.addCallback(self._ended, record, waiting)
 

@@ -42,7 +42,7 @@ def create(path: str, position: Position, inode: int, blanks: Blanks) -> None:
         descriptor, new = blanks.make(path), True
     try:
         os.pwrite(descriptor, whole, 0)
-        if os.fstat(descriptor).st_size > len(whole):
+        if not new and os.fstat(descriptor).st_size > len(whole):
             os.ftruncate(descriptor, len(whole))
     except OSError as problem:
         if new:

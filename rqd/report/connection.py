@@ -1,13 +1,12 @@
 """One gRPC channel to one Cuebot, seen from the reactor.
 
-Each call blocks a thread of a pool. grpcio's futures would need none, but start a thread of their
-own for every call that finds no other in flight, which costs more than the call.
+No thread waits for a call: grpcio has one that hands out all answers, while there are calls. It is
+started for each call that finds no other in flight, but after that was sent; and where many are, a
+thread for each costs more than the calls (docs/design/interpreter-lock.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -49,16 +48,15 @@ class Connection:
         reactor: IReactorFromThreads,
         endpoint: str,
         channel: grpc.Channel,
-        threads: Executor,
     ) -> None:
         self.endpoint = endpoint
         #: When the last call succeeded, in the reactor's time; kept by the owner.
         self.heard_at = float("-inf")
         self._reactor = reactor
         self._channel = channel
-        self._threads = threads
-        self._methods: dict[str, Callable[..., bytes]] = {}
-        self._calls = 0
+        self._methods: dict[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+        #: Held until they are done: gRPC cancels a call that nobody holds.
+        self._calls: set[grpc.Future[bytes]] = set()
         self._retired: Deferred[None] | None = None
 
     def call(self, method: str, request: bytes, timeout: float) -> Deferred[bytes]:
@@ -70,8 +68,10 @@ class Connection:
         if method not in self._methods:
             self._methods[method] = self._channel.unary_unary(method)
         done: Deferred[bytes] = Deferred()
-        self._calls += 1
-        self._threads.submit(self._wait, self._methods[method], request, timeout, done)
+        call = self._methods[method].future(request, timeout=timeout)
+        self._calls.add(call)
+        # In grpcio's thread, or in this one if it has failed already.
+        call.add_done_callback(lambda _: self._reactor.callFromThread(self._ended, call, done))
         return done
 
     def retire(self) -> Deferred[None]:
@@ -86,25 +86,19 @@ class Connection:
         self._channel.close()
         return self.retire()
 
-    def _wait(
-        self, call: Callable[..., bytes], request: bytes, timeout: float, done: Deferred[bytes]
-    ) -> None:
-        """In a thread: whatever comes of it, the reactor is told."""
+    def _ended(self, call: grpc.Future[bytes], done: Deferred[bytes]) -> None:
+        self._calls.discard(call)
         try:
-            outcome: bytes | Failure = call(request, timeout=timeout)
+            outcome: bytes | Failure = call.result()
         except Exception as problem:
             outcome = Failure(self._error(problem))
-        self._reactor.callFromThread(self._finish, outcome, done)
+        done.callback(outcome)  # a Failure takes the way of errors
+        self._tell_if_idle()
 
     def _error(self, problem: Exception) -> CuebotError:
         if isinstance(problem, load_grpc().RpcError):
             return CuebotError(problem.code().name, problem.details() or "", self.endpoint)
         return CuebotError("CANCELLED", str(problem), self.endpoint)  # the channel was closed
-
-    def _finish(self, outcome: bytes | Failure, done: Deferred[bytes]) -> None:
-        self._calls -= 1
-        done.callback(outcome)  # a Failure takes the way of errors
-        self._tell_if_idle()
 
     def _tell_if_idle(self) -> None:
         if self._retired is not None and not self._retired.called and not self._calls:
@@ -112,7 +106,7 @@ class Connection:
             self._retired.callback(None)
 
 
-def connect(reactor: IReactorFromThreads, threads: Executor, endpoint: str) -> Connection:
+def connect(reactor: IReactorFromThreads, endpoint: str) -> Connection:
     """Return a connection to ``host:port``; names are looked up by gRPC, in its own threads."""
     channel = load_grpc().insecure_channel(endpoint, options=_OPTIONS)
-    return Connection(reactor=reactor, endpoint=endpoint, channel=channel, threads=threads)
+    return Connection(reactor=reactor, endpoint=endpoint, channel=channel)

@@ -8,9 +8,8 @@ looks the name up again, and finds a Cuebot that is back without waiting for gRP
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine, MutableSequence, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, MutableSequence, Sequence
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
@@ -32,8 +31,6 @@ _ABOUT_THE_REQUEST = frozenset(
         "ABORTED",
     }
 )
-#: Calls that may be in flight: far more than there are while any Cuebot answers.
-_CALLS = 32
 #: How much longer than its deadline gRPC may take for a call, seconds. gRPC 1.51 sleeps by the wall
 #: clock: when that is set back, what is in flight would wait for it to come round again.
 _OVERSLEPT = 2.0
@@ -53,13 +50,12 @@ class CuebotClient:
         *,
         reactor: IReactorReports,
         settings: GrpcSettings,
-        connect: Callable[[IReactorReports, Executor, str], Connection] = connect,
+        connect: Callable[[IReactorReports, str], Connection] = connect,
         shuffle: Callable[[MutableSequence[str]], None] = random.shuffle,
     ) -> None:
         self._reactor = reactor
         self._expires_after = settings.connection_expires_after
         self._connect = connect
-        self._threads = ThreadPoolExecutor(_CALLS, thread_name_prefix="cuebot-call")
         self._endpoints = list(settings.cuebot_endpoints)
         self._shuffle = shuffle
         shuffle(self._endpoints)
@@ -84,26 +80,15 @@ class CuebotClient:
 
         ``timeout`` (seconds) bounds the whole, fail-over included. Failures are CuebotError.
         """
-        return Deferred.fromCoroutine(self._noting(self._call(method, request, timeout)))
+        return Deferred.fromCoroutine(self._call(method, request, timeout))
 
     def stop(self) -> Deferred[None]:
         """Cancel what is in flight and close; fires within a bounded time. No call works after."""
         self._stopped = True
         self._current = None
-        self._threads.shutdown(wait=False)
         ends = [connection.cancel() for connection in tuple(self._open)]
         closed = DeferredList(ends, consumeErrors=True)
         return closed.addTimeout(_STOP_TIMEOUT, self._reactor, _give_up).addCallback(_nothing)
-
-    async def _noting(self, call: Coroutine[Deferred[Any], Any, bytes]) -> bytes:
-        """Note whether anybody answered."""
-        try:
-            response = await call
-        except CuebotError as error:
-            self.answers = error.code in _ABOUT_THE_REQUEST
-            raise
-        self.answers = True
-        return response
 
     async def _call(self, method: str, request: bytes, timeout: float) -> bytes:
         started = self._reactor.seconds()
@@ -114,10 +99,12 @@ class CuebotClient:
                 response = await self._answer(connection, method, request, left)
             except CuebotError as error:
                 left = started + timeout - self._reactor.seconds()
+                self.answers = error.code in _ABOUT_THE_REQUEST
                 if not self._fails_over(error, connection, started) or not untried or left <= 0:
                     raise
             else:
                 connection.heard_at = self._reactor.seconds()
+                self.answers = True
                 return response
         raise CuebotError("UNAVAILABLE", "no Cuebot is configured", "")
 
@@ -141,7 +128,7 @@ class CuebotClient:
         if self._current is not None and self._expired():
             self._leave(self._current)
         if self._current is None:
-            self._current = self._connect(self._reactor, self._threads, self._endpoints[0])
+            self._current = self._connect(self._reactor, self._endpoints[0])
             self._connected_at = self._reactor.seconds()
             self._open.add(self._current)
         return self._current

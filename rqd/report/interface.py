@@ -16,6 +16,8 @@ _SERVICE = "/report.RqdReportInterface/"
 _STARTUP_TIMEOUT = 30.0
 #: Cuebot only queues a status. It is as patient with the agent as the agent with it here.
 _STATUS_TIMEOUT = 10.0
+#: How ``frame_complete_report`` begins in its request: field 1, of a length that follows.
+_REPORT = b"\x0a"
 
 
 class ReportInterface:
@@ -39,14 +41,22 @@ class ReportInterface:
         )
 
     def completion(self, report: bytes) -> Deferred[bytes]:
-        """Send a serialised FrameCompleteReport, as the outbox and the disk keep them.
+        """Send a serialised FrameCompleteReport, as the outbox and the disk keep it: byte for byte.
 
-        Always as the same bytes: without ``deterministic``, each process orders maps its own way.
+        It is not parsed for that. A process orders maps its own way, and it may be long.
         """
-        request = report_pb2.RqdReportRunningFrameCompletionRequest()
-        request.frame_complete_report.MergeFromString(report)
         return self._client.call(
             _SERVICE + "ReportRunningFrameCompletion",
-            request.SerializeToString(deterministic=True),
+            b"".join((_REPORT, _varint(len(report)), report)),
             self._completion_timeout,
         )
+
+
+def _varint(number: int) -> bytes:
+    """As protobuf writes lengths: seven bits a byte, the lowest first."""
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)

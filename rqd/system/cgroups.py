@@ -59,9 +59,16 @@ class CgroupTree:
         return cls(base, counts_oom_kills=counts)
 
     def create(self, key: str) -> Path:
-        """Make the group of a frame; raises OSError."""
+        """Make the group of a frame; raises OSError.
+
+        The place kept for frames may have been made anew since, by systemd, without the tree.
+        """
         path = self._base / key
-        path.mkdir()
+        try:
+            path.mkdir()
+        except FileNotFoundError:
+            self._base.mkdir()
+            path.mkdir()
         return path
 
     def find(self, key: str) -> Path | None:
@@ -125,25 +132,40 @@ def _own_path(membership: str) -> str | None:
     return None
 
 
+class Procs:
+    """Who is in a group, by a file that stays open: to open it costs more than to read it.
+
+    Threads may share it. It is closed with its last reference, so that no thread ever reads what
+    has got its descriptor since.
+    """
+
+    def __init__(self, group: Path) -> None:
+        self._descriptor = -1
+        with suppress(OSError):
+            self._descriptor = os.open(f"{group}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
+
+    def pids(self) -> list[int]:
+        """The members; none of a group that is gone."""
+        try:
+            return [int(pid) for pid in _all_of(self._descriptor).split()]
+        except OSError:
+            return []
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+
 def members(group: Path) -> list[int]:
-    """Return the pids in a group; empty for one that is gone. Zombies don't count as populated."""
-    try:
-        procs = os.open(f"{group}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return []
-    try:
-        return [int(pid) for pid in _all_of(procs).split()]
-    except OSError:
-        return []
-    finally:
-        os.close(procs)
+    """The pids in a group, for who asks once."""
+    return Procs(group).pids()
 
 
 def _all_of(descriptor: int) -> bytes:
     """Everything in a pseudo-file, which comes in pieces of about a page; the last one is short."""
-    text = more = os.read(descriptor, 1 << 16)
+    text = more = os.pread(descriptor, 1 << 16, 0)
     while len(more) > _SHORT:
-        more = os.read(descriptor, 1 << 16)
+        more = os.pread(descriptor, 1 << 16, len(text))
         text += more
     return text
 

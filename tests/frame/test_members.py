@@ -50,10 +50,12 @@ class GroupMembersTests(SynchronousTestCase):
         verifyObject(IMembers, self.members)
 
     def test_pids(self) -> None:
-        """All that the group holds; none where the group is gone."""
+        """All that the group holds, also the second time; none where there is no group."""
         self.assertEqual(self.members.pids(), [NOBODY, os.getpid()])
-        self.procs.unlink()
-        self.assertEqual(self.members.pids(), [])
+        self.procs.write_text(f"{os.getpid()}\n")
+        self.assertEqual(self.members.pids(), [os.getpid()])
+        gone = GroupMembers(self.group / "gone", SUPERVISOR, counts_oom_kills=True)
+        self.assertEqual(gone.pids(), [])
 
     def test_membership(self) -> None:
         """Statistics are sampled of these, whatever sessions they opened."""

@@ -120,41 +120,41 @@ class KeeperTests(FileCase):
 
     def test_keep(self) -> None:
         """A record is on disk once whoever asks is told so."""
-        self.workers.hold("host")
+        self.workers.hold("state")
         self.keeper.keep(RECORD)
         kept = self.keeper.kept()
         self.assertNoResult(kept)
         self.assertIsNone(self.on_disk())
-        self.workers.release("host")
+        self.workers.release("state")
         self.successResultOf(kept)
         self.assertEqual(self.on_disk(), RECORD)
         self.successResultOf(self.keeper.kept())
 
     def test_newest(self) -> None:
         """What changes while the disk is busy is written afterwards, the last of it only."""
-        self.workers.hold("host")
+        self.workers.hold("state")
         for points in range(1, 6):
             self.keeper.keep(HostRecord(locked_points=points))
         kept = self.keeper.kept()
-        self.workers.release("host")
+        self.workers.release("state")
         self.successResultOf(kept)
         self.assertEqual(self.on_disk(), HostRecord(locked_points=5))
 
     def test_back_to_what_it_was(self) -> None:
         """What is on disk already isn't written again."""
         self.keeper.found(RECORD)
-        self.workers.hold("host")
+        self.workers.hold("state")
         self.keeper.keep(RECORD)
         self.successResultOf(self.keeper.kept())
 
     def test_hangs(self) -> None:
         """Nobody waits longer than a second for a disk that hangs; what comes later is kept."""
-        self.workers.hold("host")
+        self.workers.hold("state")
         self.keeper.keep(RECORD)
         kept = self.keeper.kept()
         self.clock.advance(PATIENCE)
         self.successResultOf(kept)
-        self.workers.release("host")
+        self.workers.release("state")
         self.assertEqual(self.on_disk(), RECORD)
 
     def test_tried_again(self) -> None:
@@ -162,11 +162,11 @@ class KeeperTests(FileCase):
         said: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(said.append)
         self.addCleanup(globalLogPublisher.removeObserver, said.append)
-        self.workers.broken["host"] = OSError(28, "No space left on device")
+        self.workers.broken["state"] = OSError(28, "No space left on device")
         self.keeper.keep(RECORD)
         self.clock.pump([RETRY] * 10)
         self.assertEqual([event["log_level"].name for event in said], ["error"])
-        del self.workers.broken["host"]
+        del self.workers.broken["state"]
         self.clock.advance(RETRY)
         self.assertEqual(self.on_disk(), RECORD)
         self.assertEqual([event["log_level"].name for event in said], ["error", "info"])
@@ -174,9 +174,9 @@ class KeeperTests(FileCase):
 
     def test_fails(self) -> None:
         """A disk that fails is no reason not to lock; the next change is tried again."""
-        self.workers.broken["host"] = OSError(28, "No space left on device")
+        self.workers.broken["state"] = OSError(28, "No space left on device")
         self.keeper.keep(RECORD)
         self.successResultOf(self.keeper.kept())
-        del self.workers.broken["host"]
+        del self.workers.broken["state"]
         self.keeper.keep(HostRecord(locked_points=300))
         self.assertEqual(self.on_disk(), HostRecord(locked_points=300))

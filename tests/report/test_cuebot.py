@@ -54,7 +54,7 @@ class CuebotCase(SynchronousTestCase):
             shuffle=lambda endpoints: None,
         )
 
-    def connect(self, reactor: Any, threads: Any, endpoint: str) -> Any:
+    def connect(self, reactor: Any, endpoint: str) -> Any:
         self.made.append(FakeConnection(endpoint))
         return self.made[-1]
 

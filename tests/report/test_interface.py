@@ -35,11 +35,26 @@ def _report(names: list[str]) -> bytes:
 class CompletionTests(SynchronousTestCase):
     """What a completion looks like on the wire."""
 
+    def setUp(self) -> None:
+        self.client = _Client()
+        self.cuebot = ReportInterface(
+            self.client,  # type: ignore[arg-type]
+            completion_timeout=1.0,
+        )
+
     def test_equal_bytes(self) -> None:
-        """A report is sent as the same bytes by whichever agent: maps have one order only."""
-        client = _Client()
-        cuebot = ReportInterface(client, completion_timeout=1.0)  # type: ignore[arg-type]
-        cuebot.completion(_report(_NAMES))
-        cuebot.completion(_report(_NAMES[::-1]))
-        once, again = client.requests
-        self.assertEqual(once, again)
+        """A report is sent as the bytes that it is kept as, whatever order its maps have."""
+        for names in (_NAMES, _NAMES[::-1]):
+            report = _report(names)
+            self.cuebot.completion(report)
+            self.assertTrue(self.client.requests[-1].endswith(report))
+
+    def test_any_length(self) -> None:
+        """The request is that which protobuf would make."""
+        for length in (0, 1, 100, 127, 128, 20_000, 3_000_000):
+            report = report_pb2.FrameCompleteReport()
+            report.frame.job_name = "j" * length
+            request = report_pb2.RqdReportRunningFrameCompletionRequest()
+            request.frame_complete_report.CopyFrom(report)
+            self.cuebot.completion(report.SerializeToString())
+            self.assertEqual(self.client.requests[-1], request.SerializeToString())

@@ -105,10 +105,10 @@ class HostCallsTests(SynchronousTestCase):
 
     def test_kept(self) -> None:
         """A lock is answered once it is on disk: the next agent finds it."""
-        self.workers.hold("host")
+        self.workers.hold("state")
         answer = self.calls.lock(150)
         self.assertNoResult(answer)
-        self.workers.release("host")
+        self.workers.release("state")
         self.successResultOf(answer)
         self.ledger.unlock_all()
         self.kept_standing().load()
@@ -116,7 +116,7 @@ class HostCallsTests(SynchronousTestCase):
 
     def test_disk_hangs(self) -> None:
         """A disk that hangs holds up no call for long, and no lock at all."""
-        self.workers.hold("host")
+        self.workers.hold("state")
         answers: list[Deferred[None]] = [self.calls.lock(150), self.calls.lock_all()]
         self.assertEqual(self.locked(), (400, 2))
         self.clock.advance(PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -76,6 +77,8 @@ class HomeTests(SynchronousTestCase):
         tree = CgroupTree.open("frames", proc_root=str(self.proc), membership=home)
         assert tree is not None
         self.assertEqual(tree.create("a"), place / "frames" / "a")
+        shutil.rmtree(place / "frames")
+        self.assertTrue(tree.create("b").is_dir(), "not made anew")
         self.membership.write_text(self.groups(FRAMES, memory=FRAMES))
         found = enclosing_groups("memory", proc_root=str(self.proc), membership=home)
         self.assertEqual(found.folders[0], f"{self.base}/memory{FRAMES}")
