@@ -23,8 +23,18 @@ T = TypeVar("T")
 #: Seconds. Nothing takes as long unless it is broken.
 PATIENCE = 120.0
 _CGROUPS = Path("/sys/fs/cgroup")
-#: The trees of control groups that the machine's systemd needs a part of.
-_TREES = ("systemd", "unified")
+#: The trees of control groups that the machine's systemd needs a part of: two where version 2
+#: stands beside version 1.
+TREES = (
+    (_CGROUPS,)
+    if (_CGROUPS / "cgroup.controllers").exists()
+    else (_CGROUPS / "systemd", _CGROUPS / "unified")
+)
+#: What a machine sees of control groups: version 2 alone, beside version 1, or version 1 alone.
+UNIFIED, HYBRID, LEGACY = "unified", "hybrid", "legacy"
+#: What nspawn has to be told for each.
+_VIEWS = {UNIFIED: {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}, HYBRID: {}}
+_VIEWS[LEGACY] = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "0"}
 _NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd")
 #: How nspawn ends when a machine wants to be booted again.
 _AGAIN = 133
@@ -71,11 +81,11 @@ class Layers:
 
 
 class Machine:
-    """One that is off until ``boot``. ``pure``: with version 2 of control groups alone."""
+    """One that is off until ``boot``."""
 
-    def __init__(self, root: Path, *, pure: bool) -> None:
+    def __init__(self, root: Path, *, view: str) -> None:
         self.root = root
-        self._pure = pure
+        self._view = view
         self._name = f"openrqd-test-{os.getpid()}"
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
@@ -84,13 +94,13 @@ class Machine:
 
     def boot(self) -> None:
         """Returns when all is started that is to be."""
-        groups = [_CGROUPS / tree / self._name for tree in _TREES]
+        groups = [tree / self._name for tree in TREES]
         for group in groups:
             group.mkdir(exist_ok=True)
         join = " && ".join(f"echo $$ >{group}/cgroup.procs" for group in groups)
         where = (f"--machine={self._name}", f"--directory={self.root}")
         command = ["systemd-nspawn", *_OPTIONS, *where]
-        environ = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1" if self._pure else "0"}
+        environ = {**os.environ, **_VIEWS[self._view]}
         with open(f"{self.root}/../console", "ab") as console:
             self._nspawn = subprocess.Popen(
                 ["/bin/sh", "-c", f'{join} && exec setsid "$@"', "sh", *command],
@@ -129,9 +139,8 @@ class Machine:
     def _end(self) -> None:
         assert self._nspawn is not None
         self._nspawn.wait(PATIENCE)
-        for tree in _TREES:
-            top = _CGROUPS / tree / self._name
-            for folder, _, _ in os.walk(top, topdown=False):
+        for tree in TREES:
+            for folder, _, _ in os.walk(tree / self._name, topdown=False):
                 with suppress(OSError):
                     os.rmdir(folder)
 

@@ -1,8 +1,8 @@
 """What becomes of frames and of the service, whatever is done to it, on one kind of machine.
 
-``OPENRQD_DEB_TREE`` is the folder of a tree, ``OPENRQD_DEB_PURE`` tells whether it sees version 2
-of control groups alone, ``OPENRQD_DEB_PACKAGES`` are the packages; see ``__main__``. Each test has
-a machine of its own, on which the package is installed already, once for all of them.
+``OPENRQD_DEB_TREE`` is the folder of a tree, ``OPENRQD_DEB_VIEW`` what it sees of control groups,
+``OPENRQD_DEB_PACKAGES`` are the packages; see ``__main__``. Each test has a machine of its own, on
+which the package is installed already, once for all of them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.proto import rqd_pb2
 from tests.deb.farm import ARTIST, LOGS, Farm, Frame, what_is_odd
-from tests.deb.machine import Layers, Machine, until
+from tests.deb.machine import LEGACY, UNIFIED, Layers, Machine, until
 from tests.deb.packages import one_version_up
 
 TREE = Path(os.environ.get("OPENRQD_DEB_TREE", ""))
-PURE = os.environ.get("OPENRQD_DEB_PURE") == "1"
+VIEW = os.environ.get("OPENRQD_DEB_VIEW", UNIFIED)
 PACKAGES = [Path(name) for name in os.environ.get("OPENRQD_DEB_PACKAGES", "").split()]
 #: Frames of each scenario, and how many of them ignore a TERM where that matters.
 FRAMES, DEAF = 10, 2
@@ -62,7 +62,7 @@ def installed() -> Layers:
     layers = Layers(TREE)
     atexit.register(layers.remove)
     layers.mount()
-    machine = Machine(layers.root, pure=PURE)
+    machine = Machine(layers.root, view=VIEW)
     prepare(machine)
     machine.boot()
     try:
@@ -90,7 +90,7 @@ class MachineCase(SynchronousTestCase):
     def use(self, layers: Layers) -> None:
         layers.mount()
         self.addCleanup(layers.remove)
-        self.machine = Machine(layers.root, pure=PURE)
+        self.machine = Machine(layers.root, view=VIEW)
         self.addCleanup(self.machine.close)
         self.farm = Farm(self.machine)
         self.addCleanup(self.farm.stop)
@@ -141,7 +141,8 @@ class InstallTests(MachineCase):
         self.assertEqual(ends, {frame.id: (0, 0)}, self.said())
         log = frame.log(self.machine).read_text()
         self.assertRegex(log, r"\] artist\n.*\] 1001\n")
-        self.assertIn("0::/openrqd.slice/openrqd-frames.service/", log)
+        tree = "name=systemd:" if VIEW == LEGACY else " 0::"
+        self.assertIn(f"{tree}/openrqd.slice/openrqd-frames.service", log)
         self.assertEqual(os.stat(frame.log(self.machine)).st_uid, ARTIST)
         self.assertEqual(self.machine.property("ActiveState"), "active")
         until(lambda: "Cuebot answers" in self.machine.property("StatusText"), "a status")
@@ -253,7 +254,7 @@ class FramesGoOnTests(GoOnCase):
     def test_limits(self) -> None:
         """All frames are in one place, that shows in systemctl status and takes limits."""
         status = self.machine.run("systemctl", "status", "--no-pager", "openrqd-frames")
-        self.assertEqual(len(re.findall(r"─\d+ /bin/bash /tmp/openrqd-", status)), FRAMES, status)
+        self.assertEqual(len(re.findall(r"─ *\d+ /bin/bash /tmp/openrqd-", status)), FRAMES, status)
         own = self.machine.run("systemctl", "status", "--no-pager", "openrqd")
         self.assertNotIn("/tmp/openrqd-", own)
         listed = self.machine.run("systemd-cgls", "--no-pager", "--unit", "openrqd-frames.service")
@@ -328,6 +329,8 @@ class StopTests(InstalledCase):
         self.assertEqual(self.processes(), "")
         self.assert_ended(frames)
         self.assertEqual(self.machine.property("Result"), "success")
+        place = "openrqd-frames.service"
+        until(lambda: self.machine.property("ActiveState", place) == "inactive", "an end of it all")
         self.machine.run("systemctl", "start", "openrqd")
         self.assert_once(frames)
 

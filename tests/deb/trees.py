@@ -58,7 +58,6 @@ def _make(release: str, packages: Sequence[Path], target: Path) -> None:
     with open(repository / "Packages", "wb") as index:
         subprocess.run(
             ["dpkg-scanpackages", "--multiversion", "."],
-            *(),
             cwd=repository,
             stdout=index,
             stderr=subprocess.DEVNULL,
