@@ -9,6 +9,7 @@
 #   make chaos   10,000 frames under an agent that is killed 200 times; into .cache/chaos
 #   make weekend 20,000 completions that wait for Cuebot, by a fake clock and with a real agent
 #   make demo    a little production through dummy-cuebot and openrqd
+#   make deb     Debian's packages for bookworm and trixie, into dist/ (needs root)
 #   make bench   openrqd and the classic agent side by side, into docs/benchmarks.md
 #   make clean   forget all of it
 
@@ -35,6 +36,7 @@ UNIT := $(addprefix tests.,$(UNIT)) $(patsubst tests/%.py,tests.%,$(wildcard tes
 DEBIAN_PACKAGES := python3-venv python3-twisted python3-grpcio python3-protobuf python3-psutil \
 	python3-yaml python3-voluptuous python3-hypothesis python3-fuse fuse strace \
 	protobuf-compiler protobuf-compiler-grpc gcc libc6-dev
+RELEASES := bookworm trixie
 
 .PHONY: help
 help:
@@ -152,6 +154,11 @@ weekend: setup
 .PHONY: demo
 demo: setup
 	@$(VENV)/bin/python sandbox/demo
+
+.PHONY: deb
+deb: packages
+	@command -v mmdebstrap >/dev/null || apt-get install -qq -y --no-install-recommends mmdebstrap
+	for release in $(RELEASES); do debian/build.sh $$release dist; done
 
 .PHONY: bench
 bench: setup
