@@ -10,6 +10,7 @@
 #   make weekend 20,000 completions that wait for Cuebot, by a fake clock and with a real agent
 #   make test-deb  the package on machines of Debian 12 and 13, each with a systemd of its own
 #   make demo    a little production through dummy-cuebot and openrqd
+#   make deb     Debian's packages for bookworm and trixie, into dist/ (needs root)
 #   make bench   openrqd and the classic agent side by side, into docs/benchmarks.md
 #   make clean   forget all of it
 
@@ -36,6 +37,7 @@ UNIT := $(addprefix tests.,$(UNIT)) $(patsubst tests/%.py,tests.%,$(wildcard tes
 DEBIAN_PACKAGES := python3-venv python3-twisted python3-grpcio python3-protobuf python3-psutil \
 	python3-yaml python3-voluptuous python3-hypothesis python3-fuse fuse strace \
 	protobuf-compiler protobuf-compiler-grpc gcc libc6-dev
+RELEASES := bookworm trixie
 
 .PHONY: help
 help:
@@ -170,6 +172,11 @@ test-deb: setup
 .PHONY: demo
 demo: setup
 	@$(VENV)/bin/python sandbox/demo
+
+.PHONY: deb
+deb: packages
+	@command -v mmdebstrap >/dev/null || apt-get install -qq -y --no-install-recommends mmdebstrap
+	for release in $(RELEASES); do debian/build.sh $$release dist; done
 
 .PHONY: bench
 bench: setup
