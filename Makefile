@@ -8,6 +8,7 @@
 #   make fuzz    100,000 requests of any bytes to a real agent
 #   make chaos   10,000 frames under an agent that is killed 200 times; into .cache/chaos
 #   make weekend 20,000 completions that wait for Cuebot, by a fake clock and with a real agent
+#   make test-deb  the package on machines of Debian 12 and 13, each with a systemd of its own
 #   make demo    a little production through dummy-cuebot and openrqd
 #   make deb     Debian's packages for bookworm and trixie, into dist/ (needs root)
 #   make bench   openrqd and the classic agent side by side, into docs/benchmarks.md
@@ -147,6 +148,23 @@ weekend: setup
 	@mkdir -p $(CACHE)
 	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-weekend \
 		tests.test_weekend tests.integration.test_outbox
+
+# What test-deb needs besides; only it does.
+MACHINE_PACKAGES := mmdebstrap systemd-container dpkg-dev iproute2
+
+# The packages are those in build/deb, or build/deb/<release>.
+.PHONY: test-deb
+test-deb: setup
+	@mkdir -p $(CACHE)
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+		&& ! dpkg-query -s $(MACHINE_PACKAGES) >/dev/null 2>&1
+	then
+		echo "installing Debian's packages:" $(MACHINE_PACKAGES)
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+			$(MACHINE_PACKAGES) >/dev/null
+	fi
+	$(VENV)/bin/python -m tests.deb
 
 # ------------------------------------------------------------------------------------------------
 # Showing

@@ -15,12 +15,16 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from rqd import lean
 
 if TYPE_CHECKING:
+    from rqd.config.settings import LoggingSettings
+    from rqd.logging.agent import LineObserver
     from rqd.service import IAgentReactor
+    from rqd.systemd.journal import Journal
     from rqd.tap import Options
 
 
@@ -59,7 +63,7 @@ def _run(options: Options) -> None:
     from rqd.tap import make_agent
 
     settings = options.loaded.settings.logging
-    stdout = None if settings.file_appender else agent.to_stdout(settings)
+    stdout = None if settings.file_appender else _stdout(settings)
     observers = [] if stdout is None else [stdout]  # the agent itself logs to the file
     reactor = cast("IAgentReactor", installed)
     try:
@@ -67,3 +71,16 @@ def _run(options: Options) -> None:
     finally:
         if stdout is not None:
             stdout.flush(agent.LAST_LINES)
+
+
+def _stdout(settings: LoggingSettings) -> LineObserver | Journal:
+    """Where systemd's journal reads it anyway, entries with fields."""
+    from rqd.logging import agent
+
+    if "JOURNAL_STREAM" in os.environ:
+        from rqd.systemd import journal
+
+        if journal.is_ours(os.environ, sys.stdout.fileno()):
+            with suppress(OSError):
+                return journal.Journal()
+    return agent.to_stdout(settings)

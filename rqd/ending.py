@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from types import FrameType
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 
 from rqd.log import Logger
@@ -32,9 +33,14 @@ class Ending:
     def __init__(self, *, reactor: IEndingReactor) -> None:
         self._reactor = reactor
         self._begun = False
+        self._first: Callable[[], Deferred[None]] | None = None
 
-    def heed_signals(self) -> None:
-        """To be called once the reactor has set its handlers. What is ignored stays ignored."""
+    def heed_signals(self, first: Callable[[], Deferred[None]] | None = None) -> None:
+        """To be called once the reactor has set its handlers. What is ignored stays ignored.
+
+        ``first`` is what has to be over before a signal takes effect; it doesn't fail.
+        """
+        self._first = first
         for number in SIGNALS:
             theirs = signal.getsignal(number)
             if callable(theirs):
@@ -49,7 +55,13 @@ class Ending:
     def _signalled(self, theirs: _Handler, number: int, frame: FrameType | None) -> None:
         if not self._begun:
             self._begun = True
-            theirs(number, frame)
+            if self._first is None:
+                theirs(number, frame)
+            else:
+                self._reactor.callFromThread(self._after, self._first, theirs, number)
             return
         name = signal.Signals(number).name
         self._reactor.callFromThread(self.log.info, "stopping already signal={name}", name=name)
+
+    def _after(self, first: Callable[[], Deferred[None]], theirs: _Handler, number: int) -> None:
+        first().addCallback(lambda _: theirs(number, None))

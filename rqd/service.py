@@ -11,10 +11,12 @@ import atexit
 import gc
 import os
 import platform
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorFDSet
@@ -22,7 +24,7 @@ from twisted.logger import globalLogPublisher
 
 from rqd import __version__
 from rqd.blanks import Blanks
-from rqd.config import Settings
+from rqd.config import Loaded, Settings
 from rqd.config.settings import MachineSettings
 from rqd.ending import Ending, IEndingReactor
 from rqd.frame.berths import Berths
@@ -49,9 +51,11 @@ from rqd.frame.users import Identity, resolve
 from rqd.frame.withholding import Withholding
 from rqd.grpc_import import load_grpc
 from rqd.holding import Held, StateFolder
+from rqd.host.departures import KILL_MARGIN
 from rqd.host.kept import KeptStanding
 from rqd.host.room import HostRoom
-from rqd.log import Logger
+from rqd.host.running import Runner
+from rqd.log import Logger, set_threshold
 from rqd.logging import agent as agent_log
 from rqd.logging.framelogs import FrameLogs
 from rqd.logging.mounts import IWorkersReactor, MountWorkers
@@ -69,6 +73,7 @@ from rqd.system.gpus import by_index, by_uuid
 from rqd.system.gpuusage import GpuUsage
 from rqd.system.gpuwatch import GpuWatch
 from rqd.system.headroom import has_room
+from rqd.system.home import find_home
 from rqd.system.host import HostSampler
 from rqd.system.network import SystemNames, report_name
 from rqd.system.nvml import NvmlDriver
@@ -82,6 +87,10 @@ from rqd.system.shape import host_shape
 from rqd.system.tempstorage import TempStorage
 from rqd.system.usable import UsableProcessors, usable_processors
 from rqd.system.usage import FrameUsage
+
+if TYPE_CHECKING:
+    from rqd.rereading import Rereading
+    from rqd.systemd.attendant import Attendant
 
 
 class IAgentReactor(IReactorReports, IWorkersReactor, IReactorFDSet, IEndingReactor):
@@ -102,6 +111,19 @@ NAMES_PATIENCE = 5.0
 TEMP_PATIENCE = 2.0
 #: How long it waits for GPUs, seconds: Cuebot learns of them from that report only.
 GPU_PATIENCE = 10.0
+#: How long the stop of the agent itself may take, all its patience added up, seconds.
+STOP_PATIENCE = 20.0
+#: The variable by which systemd says where it listens.
+NOTIFY_SOCKET = "NOTIFY_SOCKET"
+#: What of the terms of frames may change while the agent runs. The kill ladder's times may not:
+#: the stop of the service is bounded by them, and systemd is told of that bound.
+LIVE_TERMS = (
+    "runner.desktop_mode",
+    "runner.log_exit_status_rules",
+    "runner.log_scan_last_lines",
+    "runner.prepend_timestamp",
+    "runner.shell_path",
+)
 #: How long a call may take; Cuebot's own deadline is 10 s.
 CALL_DEADLINE = 10.0
 
@@ -120,12 +142,14 @@ class Agent:
     log = Logger()
 
     def __init__(
-        self, settings: Settings, *, reactor: IAgentReactor, umask: int, warnings: Sequence[str]
+        self, loaded: Loaded, *, reactor: IAgentReactor, umask: int, load: Callable[[], Loaded]
     ) -> None:
-        self._settings = settings
+        """``load`` reads the configuration again; it blocks on the disk."""
+        self._settings = loaded.settings
         self._reactor = reactor
         self._umask = umask
-        self._warnings = warnings
+        self._warnings = loaded.warnings
+        self._load = load
         self._assembly: Assembly | None = None
         self._state: StateFolder | None = None
         self._flush_log: Callable[[], None] = lambda: None
@@ -141,15 +165,22 @@ class Agent:
                 "starting openrqd={version} python={python}",
                 version=__version__,
                 python=platform.python_version(),
+                host_event="start",
             )
             for warning in self._warnings:
                 self.log.warn("configuration: {sentence}", sentence=warning)
             if self._state.problem:
                 self.log.warn("{sentence}", sentence=self._state.problem)
-            self._assembly = Assembly(self._settings, reactor=self._reactor, umask=self._umask)
+            self._assembly = Assembly(
+                self._settings, reactor=self._reactor, umask=self._umask, load=self._load
+            )
             self._assembly.start()
         except (OSError, ValueError, CannotListen, Held) as problem:
             self.log.critical("can't start: {problem}", problem=problem)
+            if socket := os.environ.get(NOTIFY_SOCKET):
+                from rqd.systemd.notify import say_last
+
+                say_last(socket, f"can't start: {problem}")
             self._flush_log()
             self._release_state()
             raise CannotStart(f"openrqd: {problem}") from problem
@@ -194,14 +225,24 @@ class Assembly:
 
     log = Logger()
 
-    def __init__(self, settings: Settings, *, reactor: IAgentReactor, umask: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        reactor: IAgentReactor,
+        umask: int,
+        load: Callable[[], Loaded],
+    ) -> None:
         load_grpc()  # before any module that imports it by itself
         self._settings = settings
+        self._load = load
+        self._rereading: Rereading | None = None
         self._reactor = reactor
         self._ending = Ending(reactor=reactor)
         self._name = report_name(
             settings.machine, SystemNames(listening_on=settings.grpc.rqd_interface)
         )
+        self._home = find_home(os.environ)
         self._table = MountTable()
         self._workers = MountWorkers(reactor=reactor, table=self._table)
         self._wakeups = Wakeups(reactor=reactor)
@@ -210,15 +251,17 @@ class Assembly:
         self._assemble_frames(umask)
         self._assemble_host_room()
         self._assemble_servant()
+        self._assemble_systemd()
 
     # -- the rooms -----------------------------------------------------------------------------
 
     def _assemble_host(self) -> None:
         machine = self._settings.machine
+        home = self._home.membership
         processors = usable_processors(
             machine.cpuinfo_path,
             affinity=os.sched_getaffinity(0),
-            quota=read_cpu_quota(enclosing_groups("cpu")),
+            quota=read_cpu_quota(enclosing_groups("cpu", membership=home)),
         )
         self.log.info(
             "processors cores={cores} threads={threads} quota={quota}",
@@ -236,7 +279,9 @@ class Assembly:
         )
         in_worker = partial(self._workers.run, machine.temp_path)
         self._temp = TempStorage(machine.temp_path, in_worker=in_worker)
-        self._host = HostSampler(machine, processors, name=self._name, temp_storage=self._temp)
+        self._host = HostSampler(
+            machine, processors, name=self._name, temp_storage=self._temp, membership=home
+        )
         self._gpus = GpuWatch(
             NvmlDriver(),
             reactor=self._reactor,
@@ -294,14 +339,16 @@ class Assembly:
         self._withholding = Withholding(
             self._ledger, reactor=self._reactor, changed=self._tell_cuebot
         )
-        self._oom_kills = OomKills(oomkills.counters())
+        self._oom_kills = OomKills(oomkills.counters(membership=self._home.membership))
         self._protection = MemoryProtection(
             self._settings.machine.memory_oom_margin_percentage,
             memory=self._host.memory,
             frames=self._roster.all,
             monotonic=self._reactor.seconds,
         )
-        self._groups = CgroupTree.open(tree_name(runner.snapshots_path))
+        self._groups = CgroupTree.open(
+            tree_name(runner.snapshots_path), membership=self._home.membership
+        )
         self._processes = SessionSpawner(self._reactor)
         self._supervisors = Supervisors(self._processes, reactor=self._reactor)
         self._berths = Berths(
@@ -311,6 +358,7 @@ class Assembly:
             disk=self._disk,
             clearing=self._clearing,
             groups=self._groups,
+            beside=self._home.beside,
         )
         self._logs = FrameLogs(
             reactor=self._reactor,
@@ -321,9 +369,10 @@ class Assembly:
             max_size=runner.log_max_size,
             spools_hang=lambda: self._disk.hesitates,
         )
+        self._terms = partial(terms, umask=umask, descriptors=raise_descriptor_limit())
         self._site = Site(
             reactor=self._reactor,
-            terms=terms(self._settings, umask, raise_descriptor_limit()),
+            terms=self._terms(self._settings),
             environment=frame_surroundings(
                 self._settings, self._name, lambda: self._gpus.totals.free
             ),
@@ -383,6 +432,35 @@ class Assembly:
             register=[partial(register, self._bridge, frames, host)],
         )
 
+    def _assemble_systemd(self) -> None:
+        """Where systemd runs the agent as a service that speaks to it."""
+        self._attendant: Attendant | None = None
+        socket = os.environ.get(NOTIFY_SOCKET)
+        if not socket:
+            return
+        from rqd.systemd.attendant import Attendant, Situation, Work
+        from rqd.systemd.notify import Notifier
+
+        def situation() -> Situation:
+            return Situation(
+                len(self._roster.all()),
+                self._ledger.counts(),
+                self._sending.cuebot_answers,
+                self._sending.outbox.waiting,
+            )
+
+        grace = self._settings.runner.kill_monitor_timeout
+        self._attendant = Attendant(
+            Notifier(socket),
+            Work(
+                situation,
+                self._room.departures.wind_up,
+                grace + KILL_MARGIN + DELIVERY_PATIENCE + TELLING_PATIENCE + STOP_PATIENCE,
+            ),
+            reactor=self._reactor,
+            runner=Runner(reactor=self._reactor, processes=self._processes, environ=os.environ),
+        )
+
     # -- start and stop ------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -400,9 +478,19 @@ class Assembly:
         self._housekeeping.start()
         self._berths.start()
         self._reactor.callLater(SETTLED, self._make_blanks)
-        self._reactor.callWhenRunning(self._ending.heed_signals)
+        self._reactor.callWhenRunning(self._heed_signals)
         self._reactor.callWhenRunning(self._room.start)
         self._reactor.callWhenRunning(self._announce, measured, looked)
+
+    def _heed_signals(self) -> None:
+        """The reactor runs, and calls are answered."""
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._reread))
+        if self._attendant is None:
+            self._ending.heed_signals()
+        else:
+            self._ending.heed_signals(self._attendant.before_end)
+            self._attendant.serving()
 
     def _recover(self) -> None:
         """Find the frames of an earlier agent, before a call is answered; raises OSError."""
@@ -444,7 +532,8 @@ class Assembly:
 
     async def stop(self) -> None:
         """Take no calls, send no reports, let go of the frames: they go on."""
-        self.log.info("stopping, frames go on frames={frames}", frames=len(self._roster.all()))
+        frames = len(self._roster.all())
+        self.log.info("stopping, frames go on frames={frames}", frames=frames, host_event="stop")
         self._bridge.stop()
         await self._server.stop()
         await self._sending.stop()
@@ -477,6 +566,53 @@ class Assembly:
         self._oom_kills.look()
         self._protection.look()
         self._high_water.look()
+        if self._attendant is not None:
+            self._attendant.look()
+
+    # -- what changes while it runs --------------------------------------------------------------
+
+    def _reread(self) -> None:
+        """SIGHUP."""
+        if self._rereading is None:
+            self._rereading = self._make_rereading()
+        self._rereading.begin()
+
+    def _make_rereading(self) -> Rereading:
+
+        from rqd import rereading
+
+        attendant = self._attendant
+        return rereading.Rereading(
+            self._settings,
+            read=partial(self._workers.run_for, "configuration", self._load),
+            effects={
+                "logging.level": lambda settings: set_threshold(settings.logging.level),
+                "grpc.cuebot_endpoints": self._turn_to_cuebots,
+                "machine.monitor_interval": self._pace,
+                "machine.memory_oom_margin_percentage": self._protect,
+                **dict.fromkeys(LIVE_TERMS, self._come_to_terms),
+            },
+            begins=attendant.reloading if attendant else lambda: None,
+            ended=attendant.reloaded if attendant else lambda trouble: None,
+        )
+
+    def _turn_to_cuebots(self, settings: Settings) -> None:
+        self._sending.turn_to(settings.grpc.cuebot_endpoints)
+
+    def _pace(self, settings: Settings) -> None:
+        interval = settings.machine.monitor_interval
+        self._sending.pace(interval)
+        self._sampling.pace(interval)
+        self._gpus.pace(interval)
+
+    def _protect(self, settings: Settings) -> None:
+        self._protection.margin = settings.machine.memory_oom_margin_percentage
+
+    def _come_to_terms(self, settings: Settings) -> None:
+        """For frames that start from now on."""
+        self._site = self._site._replace(terms=self._terms(settings))
+
+    # -- what rooms ask of each other ------------------------------------------------------------
 
     def _fetch(self, keys: Sequence[str]) -> Deferred[Sequence[bytes | Exception]]:
         """Read completions back from their records."""

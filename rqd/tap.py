@@ -66,11 +66,12 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Load the configuration, then do what does not need the agent to run."""
         try:
-            self.loaded = self._load()
+            self.loaded = self.load()
         except ConfigurationError as problem:
             if self["validate-config"]:
                 _write(sys.stderr, _warnings(problem.warnings))
             _write(sys.stderr, [f"error: {each}" for each in problem.problems])
+            self._tell_systemd(problem)
             raise SystemExit(CONFIGURATION_STATUS) from None
         if self["validate-config"]:
             _write(sys.stderr, _warnings(self.loaded.warnings))
@@ -80,9 +81,19 @@ class Options(usage.Options):
             self._print()
             raise SystemExit(0)
 
-    def _load(self) -> Loaded:
+    def load(self) -> Loaded:
+        """Read the configuration; raises ConfigurationError. Blocks on the disk."""
         loaded = load(self["config"], self._environ)
         return _with_debug(loaded) if self["debug"] else loaded
+
+    def _tell_systemd(self, problem: ConfigurationError) -> None:
+        """What C{systemctl status} shows of a service that could not start."""
+        if socket := self._environ.get("NOTIFY_SOCKET"):
+            from rqd.systemd.notify import say_last
+
+            more = len(problem.problems) - 1
+            rest = f" (and {more} more, see the journal)" if more else ""
+            say_last(socket, f"configuration: {problem.problems[0]}{rest}")
 
     def _print(self) -> None:
         from rqd.config.rendering import render
@@ -110,12 +121,7 @@ def make_agent(options: Options, reactor: IAgentReactor) -> Agent:
     loaded = options.loaded
     keep_monotonic_time(reactor)
     set_threshold(loaded.settings.logging.level)
-    return Agent(
-        loaded.settings,
-        reactor=reactor,
-        umask=_umask(options),
-        warnings=loaded.warnings,
-    )
+    return Agent(loaded, reactor=reactor, umask=_umask(options), load=options.load)
 
 
 def _umask(options: Options) -> int:

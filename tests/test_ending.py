@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -77,3 +78,16 @@ class EndingTests(SynchronousTestCase):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         Ending(reactor=self.reactor).heed_signals()
         self.assertEqual(signal.getsignal(signal.SIGINT), signal.SIG_IGN)
+
+    def test_first(self) -> None:
+        """Where something has to be over first, a signal waits for that, and is not lost."""
+        first: Deferred[None] = Deferred()
+        for number in SIGNALS:
+            signal.signal(number, self.reactor.handler)
+        self.ending.heed_signals(lambda: first)
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        self.ending.begin()
+        self.assertEqual(self.stops(), 0)
+        first.callback(None)
+        self.assertEqual(self.stops(), 1)

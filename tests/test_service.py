@@ -9,6 +9,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd import service
+from rqd.config import Loaded
 from rqd.config.settings import (
     ExitStatusRule,
     LoggingSettings,
@@ -22,6 +23,7 @@ from rqd.system.gpus import Gpu
 from rqd.system.reservations import Ledger
 from rqd.system.topology import Core, Topology
 from rqd.system.usable import UsableProcessors
+from tests.systemd.sockets import Listener
 
 
 class AgentTests(SynchronousTestCase):
@@ -30,7 +32,8 @@ class AgentTests(SynchronousTestCase):
     def agent(self, settings: Settings) -> service.Agent:
         self.state = os.path.abspath(self.mktemp())
         settings = replace(settings, runner=RunnerSettings(snapshots_path=self.state))
-        return service.Agent(settings, reactor=MemoryReactorClock(), umask=0o022, warnings=["odd"])
+        loaded = Loaded(settings, {}, ("odd",), None)
+        return service.Agent(loaded, reactor=MemoryReactorClock(), umask=0o022, load=lambda: loaded)
 
     def assert_cannot_start(self, settings: Settings) -> str:
         agent = self.agent(settings)
@@ -43,6 +46,14 @@ class AgentTests(SynchronousTestCase):
         self.assertEqual(
             self.assert_cannot_start(settings), "openrqd: /dev/null lists no processor"
         )
+
+    def test_service_of_systemd(self) -> None:
+        """Where systemd listens it hears the sentence, for ``systemctl status``."""
+        with Listener() as systemd:
+            self.patch(os, "environ", os.environ | {"NOTIFY_SOCKET": systemd.address})
+            self.test_no_processors()
+            (said,) = systemd.heard()
+        self.assertEqual(said, b"STATUS=can't start: /dev/null lists no processor")
 
     def test_log_file(self) -> None:
         """An agent's log that can't be opened keeps it from starting."""

@@ -132,6 +132,7 @@ class AdoptedFrame(_Earlier):
         self.log.info(
             "frame found running frame_id={frame_id} name={name} pid={pid} cores={cores}",
             frame_id=self.spec.frame_id,
+            job=self.spec.job_name,
             name=self.spec.name,
             pid=self.members.supervisor,
             cores=self.spec.num_cores,

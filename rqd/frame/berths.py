@@ -152,13 +152,16 @@ class Berths:
         disk: StateDisk,
         clearing: Clearing,
         groups: CgroupTree | None,
+        beside: Sequence[str] = (),
     ) -> None:
+        """``beside`` are groups of version 1 that all frames share."""
         self.folder = Path(state, "berths")
         self._reactor = reactor
         self._supervisors = supervisors
         self._disk = disk
         self._clearing = clearing
         self._groups = groups
+        self._beside = beside
         self._names = (f"{secrets.token_hex(6)}-{number:x}" for number in count())
         self._ready: list[Berth] = []
         self._waiting: deque[Deferred[Berth]] = deque()
@@ -284,7 +287,8 @@ class Berths:
     def _open(self, site: _Site) -> Berth:
         group = site.group
         try:
-            started = self._supervisors.start(supervisor(str(group or "")), site.account)
+            arguments = supervisor(str(group or ""), self._beside)
+            started = self._supervisors.start(arguments, site.account)
         except OSError:
             self._clearing.add(site)
             if group is not None:

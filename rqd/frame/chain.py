@@ -37,7 +37,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from shlex import quote
 from typing import NamedTuple
@@ -54,6 +54,7 @@ _SUPERVISE = f"""\
 echo "born $$"
 trap : {_SIGNALS}
 [ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 1
+while [ $# -gt 1 ]; do {{ echo 0 >"$2/cgroup.procs"; }} 2>/dev/null; shift; done
 . /proc/self/fd/0
 """
 #: Descriptor of the pipe that ends are told on.
@@ -122,12 +123,13 @@ def script(shell: str, command: str) -> bytes:
     return f"#!{shell}\n{command}\n".encode(errors="surrogateescape")
 
 
-def supervisor(group: str) -> list[str]:
+def supervisor(group: str, beside: Sequence[str] = ()) -> list[str]:
     """Return what waits for orders; ``group`` is the folder of its control group, "" for none.
 
-    It has to be started with its stdin a pipe and with ``ENDS``.
+    It moves to those ``beside`` as well, of version 1: where that fails the frame runs all the
+    same. It has to be started with its stdin a pipe and with ``ENDS``.
     """
-    return [program("sh"), "-c", _SUPERVISE, "openrqd", group]
+    return [program("sh"), "-c", _SUPERVISE, "openrqd", group, *beside]
 
 
 def orders(

@@ -12,6 +12,14 @@ from rqd.system.reservations import Reservation
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+#: What systemd says to the agent alone: a frame would take it for its own.
+_AGENTS_OWN = frozenset(
+    {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "INVOCATION_ID", "JOURNAL_STREAM"}
+    | {"SYSTEMD_EXEC_PID", "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "LOGS_DIRECTORY"}
+    | {"MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "OPENRQD_FRAMES_CGROUP"}
+)
+
+
 class HostEnvironment(NamedTuple):
     """What of the host goes into every frame's environment.
 
@@ -36,7 +44,10 @@ def host_environment(
     names: tuple[str, ...],
 ) -> HostEnvironment:
     """Pick what the configuration lets through of the agent's own environment."""
-    copied = dict(environ) if use_all else {n: environ[n] for n in names if n in environ}
+    if use_all:
+        copied = {name: value for name, value in environ.items() if name not in _AGENTS_OWN}
+    else:
+        copied = {name: environ[name] for name in names if name in environ}
     copied.pop("PATH", None)
     path = environ.get("PATH", STANDARD_PATH) if use_path else STANDARD_PATH
     return HostEnvironment(name, path, copied)

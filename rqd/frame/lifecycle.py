@@ -172,6 +172,7 @@ class Frame:
             self.log.error(
                 "frame could not be started frame_id={frame_id} reason={reason}",
                 frame_id=self.spec.frame_id,
+                job=self.spec.job_name,
                 reason=self.explanation,
             )
             ended = Exit(COULD_NOT_START) if self._kill is None else self._by_agent(_ASKED_TO_END)
@@ -332,6 +333,7 @@ class Frame:
         self.log.info(
             "frame started frame_id={frame_id} name={name} pid={pid} cores={cores}",
             frame_id=self.spec.frame_id,
+            job=self.spec.job_name,
             name=self.spec.name,
             pid=self.members.supervisor,
             cores=self.spec.num_cores,
@@ -474,6 +476,7 @@ class Frame:
         self.log.info(
             "killing frame frame_id={frame_id} reason={reason}",
             frame_id=self.spec.frame_id,
+            job=self.spec.job_name,
             reason=kill.reason,
         )
         if self.members is not None and self._kill is None:
@@ -546,6 +549,7 @@ class Frame:
             "frame ended frame_id={frame_id} name={name} exit_status={status} exit_signal={signal}"
             " run_time={seconds:.3f}",
             frame_id=self.spec.frame_id,
+            job=self.spec.job_name,
             name=self.spec.name,
             status=end.exit_status,
             signal=end.exit_signal,

@@ -37,7 +37,7 @@ class MemoryProtection:
         frames: Callable[[], Sequence[Frame]],
         monotonic: Callable[[], float],
     ) -> None:
-        self._margin = margin
+        self.margin = margin
         self._memory = memory
         self._frames = frames
         self._monotonic = monotonic
@@ -47,12 +47,12 @@ class MemoryProtection:
 
     def look(self) -> None:
         """End whom it takes; raises OSError where the host's memory can't be read."""
-        if not 0 < self._margin < 100:
+        if not 0 < self.margin < 100:
             return
         frames = self._frames()
         self._note_dying(frames)
         memory = self._memory()
-        pressure = Pressure(memory.total, memory.total - memory.free, self._margin)
+        pressure = Pressure(memory.total, memory.total - memory.free, self.margin)
         if pressure.short:
             self._relieve(pressure, frames)
         else:
@@ -76,7 +76,7 @@ class MemoryProtection:
             self.log.warn(
                 "memory is short, and no frame is over its limit used={used:.1f}% margin={margin}%",
                 used=pressure.percent,
-                margin=self._margin,
+                margin=self.margin,
             )
 
     def _on_its_way(self, frames: Sequence[Frame]) -> int:

@@ -26,6 +26,8 @@ class MachineCommands(NamedTuple):
 
     reboot: tuple[str, ...] | None
     restart: tuple[str, ...] | None
+    stop: tuple[str, ...] | None = None
+    """For an agent that would be started again if it ended by itself."""
 
 
 def machine_commands(machine: MachineSettings, environ: Mapping[str, str]) -> MachineCommands:
@@ -36,8 +38,11 @@ def machine_commands(machine: MachineSettings, environ: Mapping[str, str]) -> Ma
     """
     unit = own_unit(environ, os.getpid())
     return MachineCommands(
-        reboot=_found("reboot_command", machine.reboot_command or reboot_by(unit), environ),
-        restart=_found("restart_command", machine.restart_command or restart_by(unit), environ),
+        reboot=_found("machine.reboot_command", machine.reboot_command or reboot_by(unit), environ),
+        restart=_found(
+            "machine.restart_command", machine.restart_command or restart_by(unit), environ
+        ),
+        stop=_found("stop", stop_by(unit), environ),
     )
 
 
@@ -47,11 +52,19 @@ def reboot_by(unit: Unit | None) -> tuple[str, ...]:
 
 
 def restart_by(unit: Unit | None) -> tuple[str, ...]:
-    """``--no-block``: who waits for the restart would be ended by it."""
+    return _systemctl("restart", unit)
+
+
+def stop_by(unit: Unit | None) -> tuple[str, ...]:
+    return _systemctl("stop", unit)
+
+
+def _systemctl(verb: str, unit: Unit | None) -> tuple[str, ...]:
+    """``--no-block``: who waits for it would be ended by it."""
     if unit is None:
         return ()
     manager = ("--user",) if unit.by_user else ()
-    return ("systemctl", *manager, "--no-block", "restart", unit.name)
+    return ("systemctl", *manager, "--no-block", verb, unit.name)
 
 
 def _found(
@@ -60,12 +73,12 @@ def _found(
     if not command:
         return None
     if environ.get(STAND_INS_ONLY) and not os.path.basename(command[0]).startswith(STAND_IN):
-        raise ValueError(f"machine.{key} is {command[0]}, and {STAND_INS_ONLY} is set")
+        raise ValueError(f"{key} is {command[0]}, and {STAND_INS_ONLY} is set")
     program = shutil.which(command[0], path=environ.get("PATH", os.defpath))
     if program is None:
         _log.warn(
             "no such program, so it can't be done here key={key} program={program}",
-            key=f"machine.{key}",
+            key=key,
             program=command[0],
         )
         return None

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from rqd.background import background
 from rqd.frame.ladder import UNKILLABLE
@@ -34,6 +35,7 @@ from rqd.system.condition import DOWN, REBOOTING, UP, IdleAction
 #: run; after that nothing will come of it. Seconds.
 REBOOT_PATIENCE = 600.0
 RESTART_PATIENCE = 60.0
+STOP_PATIENCE = 10.0
 #: Between two looks at what keeps an idle action from being done, besides frames. Seconds.
 LOOK_AGAIN = 10.0
 #: What the KILL of a frame, its log and its report may take after the grace. Seconds.
@@ -85,6 +87,7 @@ class Departures:
         self._runner = runner
         self._vigil = object()
         self._begun: IdleAction | None = None
+        self._winding_up: Deferred[None] | None = None
 
     # -- what can be asked ---------------------------------------------------------------------
 
@@ -119,6 +122,16 @@ class Departures:
         """Kill all frames and end the agent."""
         self._refuse(IdleAction.SHUTDOWN)
         self._begin(IdleAction.SHUTDOWN, kill=SHUT_DOWN)
+
+    def wind_up(self, reason: str) -> Deferred[None]:
+        """Take no frame any more, kill all, tell Cuebot: the agent is being stopped from outside.
+
+        Fires within the grace of frames, ``KILL_MARGIN`` and the time of a delivery. What a
+        departure does of it anyway is not done twice.
+        """
+        if self._winding_up is None:
+            self._standing.leave(DOWN, reason)
+        return self._wind_up(reason)
 
     def restart_now(self) -> None:
         """Restart the agent, frames go on; raises WrongState where nothing would start it."""
@@ -191,7 +204,7 @@ class Departures:
         if self._begun is not None:
             return
         self._begun = action
-        self.log.info("beginning action={action}", action=action.value)
+        self.log.info("beginning action={action}", action=action.value, host_event=action.value)
         background(self._go(action, kill), self.log, action.value)
 
     async def _go(self, action: IdleAction, kill: str) -> None:
@@ -211,14 +224,13 @@ class Departures:
             )
         except Exception:
             self.log.failure("nothing came of it action={action}", action=action.value)
-        self._begun = None
+        self._begun = self._winding_up = None
         self._standing.come_back()
 
     async def _reboot(self, kill: str) -> None:
         assert self._commands.reboot is not None
         self._standing.leave(REBOOTING, "")
-        await self._end_frames(kill)
-        await self._around.deliver()
+        await self._wind_up(kill)
         await self._run(self._commands.reboot, REBOOT_PATIENCE)
 
     async def _restart(self) -> None:
@@ -229,10 +241,31 @@ class Departures:
     async def _shut_down(self, kill: str) -> None:
         self._standing.leave(DOWN, kill or SHUT_DOWN_IDLE)
         try:
-            await self._end_frames(kill)
-            await self._around.deliver()
+            await self._wind_up(kill)
+            await self._be_stopped()
         finally:
             self._around.stop()
+
+    async def _be_stopped(self) -> None:
+        """What starts again an agent that ends by itself has to stop it."""
+        if self._commands.stop is None:
+            return
+        try:
+            await self._run(self._commands.stop, STOP_PATIENCE)
+        except CommandFailed as problem:
+            self.log.error("ending by itself reason={reason}", reason=problem)
+
+    def _wind_up(self, kill: str) -> Deferred[None]:
+        """Once for all who wait for it."""
+        if self._winding_up is None:
+            self._winding_up = Deferred.fromCoroutine(self._end_and_tell(kill))
+        waiting: Deferred[None] = Deferred()
+        self._winding_up.addBoth(_pass_on, waiting)
+        return waiting
+
+    async def _end_and_tell(self, kill: str) -> None:
+        await self._end_frames(kill)
+        await self._around.deliver()
 
     async def _end_frames(self, kill: str) -> None:
         """Kill all; what can't be killed is not waited for."""
@@ -257,3 +290,8 @@ class Departures:
 
     def _pause(self, seconds: float) -> Deferred[None]:
         return deferLater(self._reactor, seconds, lambda: None)
+
+
+def _pass_on(result: Failure | None, waiting: Deferred[None]) -> None:
+    """A failure is the business of who waits first."""
+    waiting.callback(result)

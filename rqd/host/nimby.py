@@ -171,7 +171,7 @@ class Nimby:
     def _lock(self) -> None:
         if self._standing.nimby_lock is NimbyLock.ACTIVITY:
             return
-        self.log.info("locked: the user is active")
+        self.log.info("locked: the user is active", host_event="nimby-lock")
         self._standing.nimby(on=True, lock=NimbyLock.ACTIVITY)
         self._end_frames(REASON)
 
@@ -181,7 +181,7 @@ class Nimby:
             self.log.info("the user is idle, memory or load don't allow frames yet")
             self._after(LOOK_AGAIN, self._unlock)
             return
-        self.log.info("unlocked: the user is idle")
+        self.log.info("unlocked: the user is idle", host_event="nimby-unlock")
         self._standing.nimby(on=True, lock=NimbyLock.OPEN)
 
     # -- the one timer -------------------------------------------------------------------------

@@ -128,11 +128,11 @@ class LineObserver:
             dropped, self._dropped = self._dropped, 0
             self._writing = True
         if dropped:
-            lines.append(self._format(_gap(dropped)))
+            lines.append(self._format(gap(dropped)))
         return "".join(lines)
 
 
-def _gap(dropped: int) -> Event:
+def gap(dropped: int) -> Event:
     """What stands where lines are missing."""
     return {
         "log_level": LogLevel.warn,
@@ -146,7 +146,7 @@ def _gap(dropped: int) -> Event:
 def as_text(event: Event) -> str:
     """``TIME LEVEL NAMESPACE MESSAGE``, a traceback below where there is one."""
     level = event["log_level"].name if "log_level" in event else "info"
-    return f"{_date(event)} {level:<8} {event.get('log_namespace', '-')} {_message(event)}\n"
+    return f"{_date(event)} {level:<8} {event.get('log_namespace', '-')} {message(event)}\n"
 
 
 def as_json(event: Event) -> str:
@@ -160,12 +160,12 @@ def as_json(event: Event) -> str:
         "time": _date(event),
         "level": event["log_level"].name if "log_level" in event else "info",
         "namespace": event.get("log_namespace", "-"),
-        "message": _message(event),
+        "message": message(event),
     }
     return json.dumps(fields) + "\n"
 
 
-def _message(event: Event) -> str:
+def message(event: Event) -> str:
     """The event's text; continuation lines are indented, so that no text forges a line."""
     text = formatEvent(event)
     failure = event.get("log_failure")

@@ -8,7 +8,7 @@ looks the name up again, and finds a Cuebot that is back without waiting for gRP
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, MutableSequence, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -57,11 +57,23 @@ class CuebotClient:
         self._expires_after = settings.connection_expires_after
         self._connect = connect
         self._endpoints = list(settings.cuebot_endpoints)
+        self._shuffle = shuffle
         shuffle(self._endpoints)
         self._current: Connection | None = None
         self._connected_at = 0.0
         self._open: set[Connection] = set()
         self._stopped = False
+        self.answers: bool | None = None
+        """Whether the last call was answered, be it with a refusal; None before the first."""
+
+    def turn_to(self, endpoints: Sequence[str]) -> None:
+        """Call these Cuebots from now on; what is in flight elsewhere may still be answered."""
+        left = self._current
+        self._endpoints = list(endpoints)
+        self._shuffle(self._endpoints)
+        self._current = None
+        if left is not None:
+            self._retire(left)
 
     def call(self, method: str, request: bytes, timeout: float) -> Deferred[bytes]:
         """Call ``method`` (its full path) with a serialised request; the response comes likewise.
@@ -87,10 +99,12 @@ class CuebotClient:
                 response = await self._answer(connection, method, request, left)
             except CuebotError as error:
                 left = started + timeout - self._reactor.seconds()
+                self.answers = error.code in _ABOUT_THE_REQUEST
                 if not self._fails_over(error, connection, started) or not untried or left <= 0:
                     raise
             else:
                 connection.heard_at = self._reactor.seconds()
+                self.answers = True
                 return response
         raise CuebotError("UNAVAILABLE", "no Cuebot is configured", "")
 
@@ -137,6 +151,9 @@ class CuebotClient:
             return
         self._current = None
         self._endpoints.append(self._endpoints.pop(0))
+        self._retire(connection)
+
+    def _retire(self, connection: Connection) -> None:
         connection.retire().addCallback(lambda _: self._open.discard(connection))
 
 

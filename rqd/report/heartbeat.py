@@ -70,6 +70,10 @@ class Heartbeat:
             self._ticks.stop()
         self._forget_timer()
 
+    def pace(self, interval: float) -> None:
+        """Another interval, seconds, from the next report on."""
+        self._interval = self._ticks.interval = interval
+
     def changed(self) -> None:
         """Something that a status report tells has changed: report it soon.
 

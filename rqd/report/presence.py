@@ -57,6 +57,10 @@ class Presence:
         """Something that the reports tell has changed (a lock, NIMBY, the hardware's state)."""
         self._heartbeat.changed()
 
+    def pace(self, interval: float) -> None:
+        """Seconds between status reports."""
+        self._heartbeat.pace(interval)
+
     def told(self) -> Deferred[None]:
         """Fire once Cuebot took a status report of what is so now; at once if none is sent yet."""
         return self._heartbeat.told()

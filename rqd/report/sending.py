@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -69,6 +69,19 @@ class Sending:
     def changed(self) -> None:
         """Something that reports tell is another now: a report follows soon."""
         self._presence.changed()
+
+    @property
+    def cuebot_answers(self) -> bool | None:
+        """Whether the last call was answered; None before the first."""
+        return self._client.answers
+
+    def turn_to(self, endpoints: Sequence[str]) -> None:
+        """Report to other Cuebots from now on."""
+        self._client.turn_to(endpoints)
+
+    def pace(self, interval: float) -> None:
+        """Seconds between status reports."""
+        self._presence.pace(interval)
 
     def told(self) -> Deferred[None]:
         """Fire once Cuebot took a status report of what is so now; may take as long as Cuebot."""

@@ -1,7 +1,8 @@
 """Control groups of version 2: where they are, and one for each frame.
 
-The v2 tree may be the only one or stand beside v1. Frames get a group each below the agent's own;
-where the tree is not writable there are none, and frames are known by their session alone.
+The v2 tree may be the only one or stand beside v1. Frames get a group each below the agent's own,
+or below one that is kept for them (``rqd.system.home``); where the tree is not writable there are
+none, and frames are known by their session alone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rqd.log import Logger
+from rqd.system.home import OWN
 
 #: Bytes that a piece of a pseudo-file has at most if nothing comes after it.
 _SHORT = 1024
@@ -30,14 +32,21 @@ class CgroupTree:
         self.counts_oom_kills = counts_oom_kills
 
     @classmethod
-    def open(cls, name: str, *, proc_root: str = "/proc") -> CgroupTree | None:
-        """Return the tree ``name`` below the agent's own group; None where there can't be one."""
-        own = own_group(proc_root)
-        if own is None:
+    def open(
+        cls, name: str, *, proc_root: str = "/proc", membership: str = OWN
+    ) -> CgroupTree | None:
+        """Return the tree ``name`` in its home; None where there can't be one.
+
+        ``membership`` tells of the home; by default it is the agent's own group.
+        """
+        home = own_group(proc_root, membership)
+        if home is None:
             return None
-        base = own / name
+        base = home / name
         try:
             base.mkdir(exist_ok=True)
+            if membership != OWN:
+                _switch_on_memory(home, base)
             probe = base / "probe"
             probe.mkdir(exist_ok=True)
             counts = (probe / "memory.events").exists()
@@ -50,9 +59,16 @@ class CgroupTree:
         return cls(base, counts_oom_kills=counts)
 
     def create(self, key: str) -> Path:
-        """Make the group of a frame; raises OSError."""
+        """Make the group of a frame; raises OSError.
+
+        The place kept for frames may have been made anew since, by systemd, without the tree.
+        """
         path = self._base / key
-        path.mkdir()
+        try:
+            path.mkdir()
+        except FileNotFoundError:
+            self._base.mkdir()
+            path.mkdir()
         return path
 
     def find(self, key: str) -> Path | None:
@@ -72,10 +88,29 @@ class CgroupTree:
             self.log.debug("cgroup tree kept folder={base}", base=self._base)
 
 
-def own_group(proc_root: str = "/proc") -> Path | None:
-    """Return the folder of this process's own v2 group, or None where v2 isn't mounted."""
+def _switch_on_memory(home: Path, base: Path) -> None:
+    """Let the kernel count for each frame, in a home where nothing but frames has to be.
+
+    No group that hands a controller on may have processes itself: what keeps the home open moves
+    into one of its own.
+    """
+    if "memory" not in (home / "cgroup.controllers").read_text().split():
+        return
+    keeper = home / "keeper"
+    keeper.mkdir(exist_ok=True)
+    for pid in members(home):
+        (keeper / "cgroup.procs").write_text(f"{pid}")
+    for group in (home, base):
+        (group / "cgroup.subtree_control").write_text("+memory")
+
+
+def own_group(proc_root: str = "/proc", membership: str = OWN) -> Path | None:
+    """Return the folder of this process's own v2 group, or None where v2 isn't mounted.
+
+    Or that of the process of which ``membership`` tells.
+    """
     mount = _mount_point(proc_root)
-    path = _own_path(proc_root)
+    path = _own_path(os.path.join(proc_root, membership))
     if mount is None or path is None:
         return None
     return Path(mount + path)
@@ -90,8 +125,8 @@ def _mount_point(proc_root: str) -> str | None:
     return None
 
 
-def _own_path(proc_root: str) -> str | None:
-    for line in Path(proc_root, "self/cgroup").read_text().splitlines():
+def _own_path(membership: str) -> str | None:
+    for line in Path(membership).read_text().splitlines():
         if line.startswith("0::"):
             return line[3:].rstrip("/")
     return None

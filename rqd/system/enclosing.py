@@ -20,14 +20,17 @@ class Enclosing(NamedTuple):
     folders: tuple[str, ...] = ()
 
 
-def enclosing_groups(controller: str, *, proc_root: str = "/proc") -> Enclosing:
+def enclosing_groups(
+    controller: str, *, proc_root: str = "/proc", membership: str = "self/cgroup"
+) -> Enclosing:
     """The groups by which ``controller`` (``memory``, ``cpu``) bounds this process.
 
+    Or another one, of which ``membership`` tells: a path, below ``proc_root`` if it is relative.
     There are no folders where no tree is mounted, or the process is outside of what is. Whether
     the folders have the controller's files is for the reader to find out. Any thread.
     """
     try:
-        memberships = dict(_memberships(_text(proc_root, "self/cgroup")))
+        memberships = all_memberships(membership, proc_root=proc_root)
         mounts = list(_mounts(_text(proc_root, "self/mountinfo")))
     except OSError:
         return Enclosing(2)
@@ -39,6 +42,11 @@ def enclosing_groups(controller: str, *, proc_root: str = "/proc") -> Enclosing:
         _folders(root, point, path) for each, root, point in mounts if each == name and root != ""
     ]
     return Enclosing(version, max(ways, key=len, default=()))
+
+
+def all_memberships(membership: str, *, proc_root: str = "/proc") -> dict[str, str]:
+    """The group's path in each tree by its controllers, "" for version 2; raises OSError."""
+    return dict(_memberships(_text(proc_root, membership)))
 
 
 def _text(proc_root: str, name: str) -> str:

@@ -80,6 +80,10 @@ class GpuWatch:
         if self._loop.running:
             self._loop.stop()
 
+    def pace(self, interval: float) -> None:
+        """Another interval, seconds, from the next look on."""
+        self._interval = self._loop.interval = interval
+
     async def _begin(self) -> None:
         try:
             await self._ask(FINDER, self._driver.find)

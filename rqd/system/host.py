@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.system.boottime import read_boot_time
 from rqd.system.enclosing import enclosing_groups
+from rqd.system.home import OWN
 from rqd.system.load import read_load
 from rqd.system.memory import MemorySample, read_memory
 from rqd.system.memorylimit import read_bounds
@@ -49,7 +50,8 @@ class HostSampler:
 
     ``name`` is what ``rqd.system.network.report_name`` found, once, before this is made.
     ``temp_storage`` is measured in a worker: each sample shows its last value and asks for
-    the next. Start it first, for without a value Cuebot takes the host to repair.
+    the next. Start it first, for without a value Cuebot takes the host to repair. ``membership``
+    tells of the control groups that frames live in, whose bounds are the host's.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class HostSampler:
         name: str,
         temp_storage: TempStorage,
         proc_root: str = "/proc",
+        membership: str = OWN,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._machine = machine
@@ -68,7 +71,7 @@ class HostSampler:
         self._proc_root = proc_root
         self._shape = host_shape(machine, processors)
         self._threads_per_core = processors.counted.threads_per_core
-        self._groups = enclosing_groups("memory", proc_root=proc_root)
+        self._groups = enclosing_groups("memory", proc_root=proc_root, membership=membership)
         self._os = machine.override_real_values.os or read_os_name(machine.distro_release_path)
         self._tags = host_tags(machine)
         self._swapout = SwapoutRate(os.path.join(proc_root, "vmstat"), monotonic=monotonic)

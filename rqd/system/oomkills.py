@@ -2,7 +2,8 @@
 
 A frame's own control group tells for sure, where it has one with the memory controller. Elsewhere
 there are only counts of the whole host (``/proc/vmstat``) and of the group that the agent was
-started in: they step shortly before the killed process is seen to have ended.
+started in, or that is kept for frames: they step shortly before the killed process is seen to have
+ended.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from rqd.system.cgroups import own_group
 from rqd.system.enclosing import enclosing_groups
+from rqd.system.home import OWN
 from rqd.system.procstat import read_beginning
 
 WINDOW = 60.0
@@ -60,13 +62,16 @@ def read_oom_kills(path: str) -> int:
     return int(rest.split(None, 1)[0]) if found else 0
 
 
-def counters(proc_root: str = "/proc") -> list[str]:
-    """The files that count kills on this host, and in the group that the agent is in."""
+def counters(proc_root: str = "/proc", membership: str = OWN) -> list[str]:
+    """The files that count kills on this host, and in the group that frames are in, or below.
+
+    That is the agent's own, or the one of which ``membership`` tells.
+    """
     found = [f"{proc_root}/vmstat"]
-    memory = enclosing_groups("memory", proc_root=proc_root)
+    memory = enclosing_groups("memory", proc_root=proc_root, membership=membership)
     if memory.version == 1 and memory.folders:
         found.append(f"{memory.folders[0]}/memory.oom_control")
-    version_2 = own_group(proc_root)
+    version_2 = own_group(proc_root, membership)
     if version_2 is not None:
         found.append(f"{version_2}/memory.events")
     return found

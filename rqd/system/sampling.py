@@ -48,6 +48,10 @@ class Sampling:
         if self._loop.running:
             self._loop.stop()
 
+    def pace(self, interval: float) -> None:
+        """Another interval, seconds, from the next tick on."""
+        self._interval = self._loop.interval = interval
+
     def _tick(self) -> Deferred[Any]:
         late = self._reactor.callLater(LATE, self._say_late)
         measured = self._measure().addBoth(_in_time, late)

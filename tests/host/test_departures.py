@@ -14,6 +14,7 @@ from rqd.host.departures import (
     LOOK_AGAIN,
     REBOOT_PATIENCE,
     RESTART_PATIENCE,
+    STOP_PATIENCE,
     Departures,
     Surroundings,
 )
@@ -40,7 +41,7 @@ class DepartureCase(SynchronousTestCase):
         self.order: list[str] = []
         self.departures = self.make(("reboot",), ("restart",))
 
-    def make(self, reboot: Any, restart: Any) -> Departures:
+    def make(self, reboot: Any, restart: Any, stop: Any = None) -> Departures:
         around = Surroundings(
             at_display=self.at_display,
             user_active=lambda: False,
@@ -49,7 +50,7 @@ class DepartureCase(SynchronousTestCase):
             grace=GRACE,
         )
         return Departures(
-            MachineCommands(reboot, restart),
+            MachineCommands(reboot, restart, stop),
             self.standing,
             self.place.roster,
             around,
@@ -87,7 +88,7 @@ class DepartureCase(SynchronousTestCase):
     def commands(self) -> list[FakeProcess]:
         """The commands that were run, whatever frames were."""
         started = self.place.reactor.spawned
-        return [each for each in started if each.arguments[0] in ("reboot", "restart")]
+        return [each for each in started if each.arguments[0] in ("reboot", "restart", "stop")]
 
     @property
     def state(self) -> str:
@@ -244,6 +245,16 @@ class NowTests(DepartureCase):
         self.assertRaises(Unavailable, self.departures.when_idle, IdleAction.REBOOT)
         self.assertEqual(len(self.commands), 1)
 
+    def test_stopped_by_systemd(self) -> None:
+        """What would start the agent again is asked to stop it; if it doesn't, the agent ends."""
+        departures = self.make(None, None, ("stop",))
+        departures.shut_down_now()
+        (command,) = self.commands
+        self.assertEqual(self.order, ["deliver"])
+        command.die(0)
+        self.place.reactor.advance(STOP_PATIENCE)
+        self.assertEqual(self.order, ["deliver", "stop"])
+
     def test_impossible(self) -> None:
         """Where nothing can do it, it is refused, and nothing has changed."""
         departures = self.make(None, None)
@@ -252,6 +263,38 @@ class NowTests(DepartureCase):
         self.assertRaises(WrongState, departures.when_idle, IdleAction.REBOOT)
         self.failureResultOf(Deferred.fromCoroutine(departures.reboot_now()), WrongState)
         self.assertEqual(self.standing.condition, HostCondition())
+
+
+class WindUpTests(DepartureCase):
+    """The agent is being stopped from outside."""
+
+    def test_wind_up(self) -> None:
+        """Frames end, then their completions are delivered, and the agent is left alone."""
+        process = self.launch()
+        wound_up = self.departures.wind_up("stopped")
+        self.assertEqual((self.state, self.order), ("DOWN", []))
+        self.end(process)
+        self.assertEqual(self.order, ["deliver"])
+        self.assertIsNone(self.successResultOf(wound_up))
+
+    def test_frames_that_stay(self) -> None:
+        """Nothing is waited for without a limit."""
+        self.launch()
+        wound_up = self.departures.wind_up("stopped")
+        self.place.reactor.advance(GRACE + KILL_MARGIN - 1)
+        self.assertNoResult(wound_up)
+        self.place.reactor.advance(1)
+        self.assertIsNone(self.successResultOf(wound_up))
+
+    def test_after_a_shutdown(self) -> None:
+        """A departure that has done the same is not done once more, only waited for."""
+        self.delivered = Deferred()
+        self.departures.shut_down_now()
+        wound_up = self.departures.wind_up("stopped")
+        self.assertNoResult(wound_up)
+        self.delivered.callback(None)
+        self.assertIsNone(self.successResultOf(wound_up))
+        self.assertEqual(self.order, ["deliver", "stop"])
 
 
 class CommandTests(DepartureCase):

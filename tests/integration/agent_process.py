@@ -141,6 +141,11 @@ class AgentProcess:
 
     def _configure(self) -> int:
         port = free_port()
+        self._write(port)
+        return port
+
+    def _write(self, port: int) -> None:
+        """Write the configuration."""
         sections: dict[str, dict[str, Any]] = {
             "logging": {"level": "debug"},
             "grpc": {
@@ -165,7 +170,6 @@ class AgentProcess:
             sections[section] |= values
         with open(f"{self.folder}/rqd.yaml", "w", encoding="utf-8") as file:
             file.write(json.dumps(sections).replace("{folder}", self.folder))
-        return port
 
     def _spawn(self, before: str, mounts: bool) -> None:
         script = f'set -e; cd "$0"; folder={self.folder}\n{before}\nexec "$@"'
@@ -190,10 +194,18 @@ class AgentProcess:
         self.signal(number)
         return await self.exit()
 
-    async def start_again(self, **changes: dict[str, Any]) -> None:
-        """Start the agent that has ended once more, with some settings changed."""
+    def change(self, **changes: dict[str, Any]) -> None:
+        """Change some settings in the file, behind the back of an agent that runs."""
+        self._change(changes)
+        self._write(self.port)
+
+    def _change(self, changes: dict[str, dict[str, Any]]) -> None:
         for section, values in changes.items():
             self._settings = {**self._settings, section: self._settings.get(section, {}) | values}
+
+    async def start_again(self, **changes: dict[str, Any]) -> None:
+        """Start the agent that has ended once more, with some settings changed."""
+        self._change(changes)
         assert self.channel is not None
         self.channel.close()
         await self.start()

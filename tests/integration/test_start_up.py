@@ -18,7 +18,9 @@ UNWANTED = frozenset(
         # Looking through what is installed.
         *("importlib.metadata", "pkg_resources", "setuptools"),
         # Parts of ours that other commands need.
-        *("rqd.config.rendering", "rqd.twistd_service", "dummy_cuebot"),
+        *("rqd.config.rendering", "rqd.rereading", "rqd.twistd_service", "dummy_cuebot"),
+        # What a service of systemd needs.
+        "rqd.systemd",
     }
 )
 

@@ -226,3 +226,28 @@ class StopTests(CuebotCase):
         self.failureResultOf(call, CuebotError)
         self.clock.advance(2)
         self.successResultOf(stopped)
+
+
+class LiveTests(CuebotCase):
+    """What can be asked and changed while calls go on."""
+
+    def test_answers(self) -> None:
+        """A refusal is an answer, too."""
+        self.assertIsNone(self.client.answers)
+        for code, answers in (("INVALID_ARGUMENT", True), ("UNAVAILABLE", False)):
+            asked = self.client.call("/m", b"", 1.0)
+            while self.made[-1].calls.open:
+                self.made[-1].calls.refuse(error=CuebotError(code, "no", "a"))
+            self.failureResultOf(asked, CuebotError)
+            self.assertEqual(self.client.answers, answers)
+
+    def test_turn_to(self) -> None:
+        """Other Cuebots are called from now on; the connection that was open may end its calls."""
+        self.client.turn_to(["d:8443"])
+        asked = self.client.call("/m", b"", 1.0)
+        self.client.turn_to(["e:8443"])
+        self.assertTrue(self.made[0].retired)
+        self.made[0].calls.take()
+        self.assertEqual(self.successResultOf(asked), b"")
+        self.client.call("/m", b"", 1.0)
+        self.assertEqual([each.endpoint for each in self.made], ["d:8443", "e:8443"])
