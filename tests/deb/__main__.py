@@ -1,6 +1,7 @@
 """``python -m tests.deb``: the scenarios on each kind of machine; status 1 if any fails.
 
-They run side by side, each with a network and mounts of its own, so that ports don't collide. Its output goes to ``.cache/test-deb-<release>-<view>.log``.
+They run side by side, each with a network and mounts of its own, so that ports don't collide. Its
+output goes to ``.cache/test-deb-<release>-<view>.log``.
 """
 
 from __future__ import annotations
