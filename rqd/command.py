@@ -4,6 +4,7 @@ The ``openrqd`` command: the agent of ``twistd openrqd`` in the foreground.
 What runs the agent is only imported once it is really to run, so that C{--version} and the like
 stay quick, and without twistd's own machinery, which a foreground needs nothing of. Nothing at all
 is imported before the garbage collector rests: it would look through each new module for nothing.
+C{openrqd migrate-config} is a command of its own, which needs nothing of the agent.
 Exit statuses: 0 for an agent that was stopped, also by SIGTERM or SIGINT; 1 for one that could not
 start; 64 for a wrong command line; 78 for a wrong configuration.
 """
@@ -33,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     @param arguments: those after the command's name; by default the process's own.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["migrate-config"]:
+        from rqd.config import migration
+
+        raise SystemExit(migration.main(given[1:]))
     gc.disable()  # imports make no garbage worth looking for; the agent switches it on again
     for name in lean.UNUSED:
         lean.put_off(name)
@@ -42,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     options = Options()
     try:
-        options.parseOptions(sys.argv[1:] if arguments is None else arguments)
+        options.parseOptions(given)
     except usage.UsageError as problem:
         sys.stderr.write(f"openrqd: {problem}\nTry openrqd --help.\n")
         raise SystemExit(os.EX_USAGE) from None

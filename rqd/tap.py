@@ -41,7 +41,8 @@ class Options(usage.Options):
         "The agent that runs OpenCue frames on this host. Without --config it reads the file "
         "named by $OPENCUE_RQD_CONFIG, else /etc/openrqd/rqd.yaml, else ~/.local/share/rqd.yaml; "
         "variables such as OPENRQD__GRPC__RQD_PORT win over the file. A configuration that can't "
-        "be used ends the command with status 78 and one line for each problem."
+        "be used ends the command with status 78 and one line for each problem. "
+        "openrqd migrate-config FILE prints the classic agent's configuration as openrqd's."
     )
     optParameters = [
         ["config", "c", None, "Read this configuration file (YAML)."],
