@@ -147,6 +147,8 @@ class InstallTests(MachineCase):
         self.assertEqual(self.machine.property("ActiveState"), "active")
         until(lambda: "Cuebot answers" in self.machine.property("StatusText"), "a status")
         self.assertEqual(self.machine.run("systemctl", "--failed", "--no-legend").strip(), "")
+        units = ("openrqd.service", "openrqd-frames.service")
+        self.assertEqual(self.machine.run("systemd-analyze", "verify", "--man=no", *units), "")
         self.assertEqual(self.machine.path("/var/lib/openrqd").stat().st_mode & 0o777, 0o700)
         self.assert_journal_fields(frame)
 
