@@ -152,7 +152,7 @@ weekend: setup
 # What test-deb needs besides; only it does.
 MACHINE_PACKAGES := mmdebstrap systemd-container dpkg-dev iproute2
 
-# The packages are those in build/deb, or build/deb/<release>.
+# The packages are those that make deb has put into dist.
 .PHONY: test-deb
 test-deb: setup
 	@mkdir -p $(CACHE)
