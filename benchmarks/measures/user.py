@@ -1,0 +1,23 @@
+"""Short frames as their own user, where an agent has to change to that user for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.agents import Agent
+from benchmarks.measures import latency, throughput
+from benchmarks.session import Session, Setup, Site
+
+AS_USER = Setup(run_as_user=True)
+
+
+def one_by_one(agent: Agent, site: Site) -> dict[str, Any]:
+    """What `latency` measures, with fewer frames."""
+    with Session(agent, site, "user", AS_USER) as session:
+        return latency.sequence(session, site.scale.user_sequence)
+
+
+def at_once(agent: Agent, site: Site) -> dict[str, Any]:
+    """What `throughput` measures."""
+    with Session(agent, site, "userthroughput", AS_USER) as session:
+        return throughput.burst(session)
