@@ -17,6 +17,12 @@ TWISTD = "twistd"
 """The way of starting openrqd as twistd's plugin."""
 TIMED = "timed"
 """The way of starting openrqd with a stopwatch at its reactor."""
+READING_ALL = "reading all"
+"""The way of starting the classic agent with the right to read files whoever it then becomes.
+
+To run frames as other users it becomes `daemon` first, and goes on importing: where Python is
+root's own, it would end there.
+"""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -61,11 +67,12 @@ def known_agents() -> dict[str, Agent]:
             TIMED: (sys.executable, "-P", str(STOPWATCH), "{stretches}", *configured),
         },
     )
+    rqd = (str(CLASSIC_VENV / "bin" / "rqd"), "-c", "{conf}", "--nimbyoff")
     classic = Agent(
         CLASSIC,
-        (str(CLASSIC_VENV / "bin" / "rqd"), "-c", "{conf}", "--nimbyoff"),
+        rqd,
         TEMPLATES / "classic.conf.in",
         {True: "True", False: "False"},
-        {},
+        {READING_ALL: ("setpriv", "--securebits", "+no_setuid_fixup", *rqd)},
     )
     return {ours.name: ours, classic.name: classic}

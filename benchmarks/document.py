@@ -63,7 +63,10 @@ _METHOD = """\
   (frames, the programs around them, supervisors that wait for frames) has a row of its own.
 - **exec → serving**: until a ReportStatus call is answered. One uncounted start comes before. The
   classic agent has one way of starting, which stands beside both of ours.
-- **with `run_as_user`**: the frames' user exists on the machine; the agents run as root.
+- **with `run_as_user`**: the frames' user exists on the machine; the agents run as root. The
+  classic agent becomes `daemon`, and may here still read what root may: its Python.
+- **10 MB a second each**: in writes of 64 KiB, at an even pace. What came into the logs in the
+  meantime says whether the frames were held up.
 - **Behind a scheduler**: `dummy-cuebot run-job` with an agent of 2 cores, which books the next
   frame at each completion; from the first booking to the last completion.
 - **Idle, and while frames run**: the costs of both agents are watched in the same {window:.0f} s,

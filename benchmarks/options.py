@@ -31,8 +31,8 @@ def parse(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure openrqd and the classic agent side by side. What falls short is "
-        "measured once more before it counts. Exit status: 0 if every promise was kept, 1 if one wasn't, "
-        "or couldn't be measured, or a round failed; 2 if nothing could be measured.",
+        "measured once more before it counts. Exit status: 0 if every promise was kept, 1 if "
+        "one wasn't, or couldn't be measured, or a round failed; 2 if nothing could be measured.",
     )
     parser.add_argument("--tests", type=_names(list(TITLES)), default=tuple(TITLES), metavar="A,B")
     parser.add_argument(

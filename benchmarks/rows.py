@@ -327,8 +327,14 @@ ROWS: tuple[Row, ...] = (
         better="",
         target=at_most(3),
     ),
-    Row("loud", "written_mb_per_s", "what the frames wrote", "MB/s", better=""),
     Row("loud", "logged_mb_per_s", "what came into their logs", "MB/s", better=""),
+    Row(
+        "loud",
+        "logged_share",
+        "what came into their logs by what they were to write",
+        better="",
+        target=at_least(0.95),
+    ),
     Row("loud", "cpu_share", "CPU of the agent, cores", better=""),
     Row(
         "crowd",

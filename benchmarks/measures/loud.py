@@ -32,9 +32,10 @@ def take(agent: Agent, site: Site) -> dict[str, Any]:
         began, cpu, logged = now(), session.cpu(), _bytes(session, writers)
         times = time_frames(session, session.scale.probes)
         seconds = now() - began
+        mb_per_s = (_bytes(session, writers) - logged) / seconds / 1e6
         rates = {
-            "written_mb_per_s": session.scale.loud * KB_PER_SECOND / 1e3,
-            "logged_mb_per_s": (_bytes(session, writers) - logged) / seconds / 1e6,
+            "logged_mb_per_s": mb_per_s,
+            "logged_share": mb_per_s * 1e3 / (session.scale.loud * KB_PER_SECOND),
             "cpu_share": (session.cpu() - cpu) / seconds,
         }
         ids = [frame.frame_id for frame in writers]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.agents import Agent
+from benchmarks.agents import READING_ALL, Agent
 from benchmarks.measures import latency, throughput
 from benchmarks.session import Session, Setup, Site
 
-AS_USER = Setup(run_as_user=True)
+AS_USER = Setup(run_as_user=True, way=READING_ALL)
 
 
 def one_by_one(agent: Agent, site: Site) -> dict[str, Any]:
