@@ -65,6 +65,7 @@ _METHOD = """\
   classic agent has one way of starting, which stands beside both of ours.
 - **with `run_as_user`**: the frames' user exists on the machine; the agents run as root. The
   classic agent becomes `daemon`, and may here still read what root may: its Python.
+  Of /bin/true it is given {slow}.
 - **10 MB a second each**: in writes of 64 KiB, at an even pace. What came into the logs in the
   meantime says whether the frames were held up.
 - **Behind a scheduler**: `dummy-cuebot run-job` with an agent of 2 cores, which books the next
@@ -75,7 +76,7 @@ _METHOD = """\
 - **Threads**: first a burst of frames, with a cuebot that is slow to answer, fills the pools; then
   threads are counted with no frame, and with many running.
 - **MB/s of a log**: from the launch to the completion's arrival, so a slow completion counts; the
-  log is then checked line by line.
+  log is then checked line by line. Without timestamps it is {plain} MB.
 - **The reactor's time**: a stopwatch stands between the real agent's reactor and its epoll, and
   times what happens from one poll to the next. All of a stretch counts, whether it worked or waited
   for the interpreter's lock or a core; all that the reactor does in a tick counts, the report too.
@@ -147,7 +148,14 @@ def named(line: Line, run: Run) -> str:
 
 def _method(run: Run) -> str:
     rounds = ", ".join(f"{name} {number}" for name, number in _rounds(run))
-    return _METHOD.format(rounds=rounds, many=f"{run.scale['many']:,}", window=run.scale["window"])
+    plain = figure(run.scale["plain_lines"] * LINE_BYTES / 1e6)
+    return _METHOD.format(
+        rounds=rounds,
+        many=f"{run.scale['many']:,}",
+        window=run.scale["window"],
+        plain=plain,
+        slow=run.scale["slow_throughput"],
+    )
 
 
 def _rounds(run: Run) -> Iterator[tuple[str, str]]:

@@ -24,20 +24,20 @@ class Rounds(NamedTuple):
 
 
 ROUNDS: Mapping[str, Rounds] = {
-    "startup": Rounds(7, 7),
+    "startup": Rounds(5, 5),
     "latency": Rounds(5, 5),
     "user": Rounds(5, 5),
     "throughput": Rounds(5, 5),
     "userthroughput": Rounds(5, 5),
-    "scheduler": Rounds(5, 2),
+    "scheduler": Rounds(5, 1),
     "running": Rounds(5, 5),
     "threads": Rounds(2, 1),
     "log": Rounds(5, 5),
     "loud": Rounds(5, 1),
     "crowd": Rounds(5, 0),
     "environment": Rounds(5, 0),
-    "many": Rounds(2, 0),
-    "leak": Rounds(1, 1),
+    "many": Rounds(1, 0),
+    "leak": Rounds(1, 0),
 }
 """How often each measure is taken in a full run."""
 
@@ -56,11 +56,13 @@ class Scale:
     user_sequence: int = 60
     frame_ms: int = 20
     throughput: int = 500
+    slow_throughput: int = 100
+    """Frames of an agent that takes some tenths of a second for each."""
     scheduled: int = 50
     running: int = 100
     thread_levels: tuple[int, ...] = (0, 1000)
     log_lines: int = 1_000_000
-    plain_lines: int = 1_000_000
+    plain_lines: int = 200_000
     loud: int = 20
     probes: int = 40
     levels: tuple[int, ...] = (10, 100, 1000)
@@ -86,6 +88,7 @@ QUICK = Scale(
     sequence=30,
     user_sequence=20,
     throughput=100,
+    slow_throughput=30,
     scheduled=20,
     running=20,
     thread_levels=(0, 60),

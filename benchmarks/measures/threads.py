@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import accounting
@@ -41,9 +43,14 @@ def take(agent: Agent, site: Site) -> dict[str, Any]:
         "levels": dict(zip(site.scale.thread_levels, counts, strict=True)),
         "none_running": counts[0],
         "most_running": counts[-1],
-        "growth": max(counts) - counts[0],
+        "growth": growth(counts, complete=alive == site.scale.thread_levels[-1]),
         "alive": alive,
     }
+
+
+def growth(counts: Sequence[int], *, complete: bool) -> float:
+    """Threads that came with frames; not a number if not all the frames ran."""
+    return max(counts) - counts[0] if complete else math.nan
 
 
 def await_all(duration: str, number: int) -> None:
