@@ -15,8 +15,8 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
-from hashlib import blake2b
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorFDSet
@@ -749,7 +749,7 @@ def frame_surroundings(
 
 def tree_name(state: str) -> str:
     """The name of the agent's cgroup tree; each agent of a host (tests run several) has its own."""
-    return "openrqd-" + blake2b(os.path.realpath(state).encode(), digest_size=4).hexdigest()
+    return f"openrqd-{crc32(os.path.realpath(state).encode()):08x}"
 
 
 def names_are_slow(_: object, seconds: float) -> Identity:

@@ -31,9 +31,9 @@ import os, sys, types
 from twisted.internet.defer import succeed
 
 class Agent:
-    def __init__(self, settings, *, reactor, warnings, **others):
+    def __init__(self, loaded, *, reactor, **others):
         self.reactor = reactor
-        self.words = [settings.grpc.rqd_port, len(warnings)]
+        self.words = [loaded.settings.grpc.rqd_port, len(loaded.warnings)]
     def start(self):
         print("started", *self.words, "in", os.getpid(), flush=True)
         self.reactor.callLater(0, self.reactor.stop)

@@ -14,12 +14,13 @@ class Here(NamedTuple):
     """A key's counterpart: its path, and what makes its value of the old text.
 
     ``convert`` raises ValueError with a sentence. ``default`` is what the classic agent took where
-    its file said nothing, as text, if openrqd takes something else.
+    its file said nothing, as text, if openrqd takes something else. ``remark`` is what differs.
     """
 
     path: str
     convert: Convert
     default: str | None = None
+    remark: str = ""
 
 
 _BOOLEANS: Final = {
@@ -89,27 +90,35 @@ _MOUNT: Final = {
     "bind-propagation": "bind_propagation",
 }
 
+#: Keys that others depend on.
+NIMBY, DESKTOP = "OVERRIDE_NIMBY", "OVERRIDE_IS_DESKTOP"
+ALL_VARIABLES: Final = "RQD_USE_ALL_HOST_ENV_VARS"
+
 #: Keys of ``[Override]`` with a counterpart. Cuebot's address and port are one setting here.
 COUNTERPARTS: Final[Mapping[str, Here]] = {
     "CONSOLE_LOG_LEVEL": Here("logging.level", _level),
     "RQD_GRPC_PORT": Here("grpc.rqd_port", whole),
-    "OVERRIDE_CORES": Here("machine.override_real_values.cores", whole),
+    "OVERRIDE_CORES": Here(
+        "machine.override_real_values.cores",
+        whole,
+        remark=", physical cores; the classic agent divides it by the threads of a core",
+    ),
     "OVERRIDE_PROCS": Here("machine.override_real_values.procs", whole),
     "OVERRIDE_MEMORY": Here("machine.override_real_values.memory_size", _kibibytes),
-    "OVERRIDE_IS_DESKTOP": Here("machine.override_real_values.workstation_mode", boolean),
+    DESKTOP: Here("machine.override_real_values.workstation_mode", boolean),
     "OVERRIDE_HOSTNAME": Here("machine.override_real_values.hostname", plain),
     "SP_OS": Here("machine.override_real_values.os", plain, "Linux"),
     "RQD_USE_IP_AS_HOSTNAME": Here("machine.use_ip_as_hostname", boolean, "yes"),
     "RQD_USE_IPV6_AS_HOSTNAME": Here("machine.use_ipv6_as_hostname", boolean),
     "DEFAULT_FACILITY": Here("machine.facility", plain),
     "RQD_TAGS": Here("machine.custom_tags", words),
-    "OVERRIDE_NIMBY": Here("machine.nimby_mode", boolean),
+    NIMBY: Here("machine.nimby_mode", boolean),
     "MINIMUM_IDLE": Here("machine.nimby_idle_threshold", _seconds),
     "RQD_DISPLAY_PATH": Here("machine.nimby_display_file_path", plain),
     "RQD_BECOME_JOB_USER": Here("runner.run_as_user", boolean),
     "LAUNCH_FRAME_USER_GID": Here("runner.default_gid", whole),
     "RQD_USE_PATH_ENV_VAR": Here("runner.use_host_path_env_var", boolean),
-    "RQD_USE_ALL_HOST_ENV_VARS": Here("runner.use_all_host_env_vars", boolean),
+    ALL_VARIABLES: Here("runner.use_all_host_env_vars", boolean),
     "RQD_PREPEND_TIMESTAMP": Here("runner.prepend_timestamp", boolean, "no"),
     "JOB_LOG_MAX_SIZE_IN_BYTES": Here("runner.log_max_size", whole),
 }
@@ -126,10 +135,19 @@ WITHOUT: Final[Mapping[str, str]] = {
     "USE_NIMBY_PYNPUT": "how a user is noticed is not chosen by a library",
     "CHECK_INTERVAL_LOCKED": "a locked host is free again as soon as its user was idle for long",
     "SENTRY_DSN_PATH": "errors are in the log, with logging.json as objects",
-    "RQD_CUSTOM_HOME_PREFIX": "frames have the home folder of their user",
-    "RQD_CUSTOM_MAIL_PREFIX": "frames have the mailbox of their user",
+    "RQD_CUSTOM_HOME_PREFIX": "HOME isn't set for frames; jobs can set it",
+    "RQD_CUSTOM_MAIL_PREFIX": "MAIL isn't set for frames; jobs can set it",
     "BACKUP_CACHE_PATH": "frames are found again after every restart (runner.snapshots_path)",
     "BACKUP_CACHE_TIME_TO_LIVE_SECONDS": "frames are found again after every restart",
     "DOCKER_GPU_MODE": "containers see the GPUs that are reserved for their frame",
     "DOCKER_SHELL_PATH": "the shell of containers is /bin/sh",
+}
+
+#: What else is another by default: told where the old file has nothing to decide it.
+DIFFERENCES: Final[Mapping[str, str]] = {
+    "logging.level": "info by default; the classic agent's is warning",
+    "machine.custom_tags": "no tag rqdv-… unless it is named here",
+    "runner.run_as_user": "while it is false, frames run as the agent's user: root, in a service",
+    "runner.kill_monitor_timeout": "a frame that is killed has 30 s to end; the classic agent ends"
+    " it at once",
 }

@@ -9,14 +9,30 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import yaml
+from voluptuous import Invalid, MultipleInvalid
 
-from rqd.config.classic import COUNTERPARTS, CUEBOT, CUEBOT_PORT, WITHOUT, boolean, mount, whole
+from rqd.config.classic import (
+    ALL_VARIABLES,
+    COUNTERPARTS,
+    CUEBOT,
+    CUEBOT_PORT,
+    DESKTOP,
+    DIFFERENCES,
+    NIMBY,
+    WITHOUT,
+    boolean,
+    mount,
+    whole,
+)
+from rqd.config.errors import quoted
+from rqd.config.keys import Key, leaves
 from rqd.config.settings import Settings
 
 _USAGE = """\
@@ -33,6 +49,8 @@ _HEAD = """\
 """
 _OVERRIDE, _VARIABLES = "Override", "UseHostEnvVar"
 _DOCKER, _MOUNTS, _IMAGES = "docker.config", "docker.mounts", "docker.images"
+_RUN_ON_DOCKER = "RUN_ON_DOCKER"
+_KEYS: Final[Mapping[str, Key]] = {".".join(path): each for path, each in leaves(Settings)}
 
 
 class Problems(Exception):
@@ -40,11 +58,34 @@ class Problems(Exception):
 
 
 class _Line(NamedTuple):
-    """A setting, and where it is from."""
+    """A setting, and where it is from: a section and perhaps a key of it, or something else."""
 
     path: str
     value: object
     origin: str
+    section: str = ""
+    key: str = ""
+
+
+class _Notes:
+    """The problems of a text, each with the line that it is in."""
+
+    def __init__(self, text: str) -> None:
+        self.sentences: list[tuple[int, str]] = []
+        self._places = _places(text)
+
+    def add(self, section: str, key: str, problem: object) -> None:
+        place = self._places.get((section, key), 0)
+        where = f"line {place}, [{section}]" if place else f"[{section}]"
+        self.sentences.append((place, f"{where} {key}: {problem}"))
+
+    def check(self, line: _Line) -> None:
+        """Whether the agent would take it."""
+        try:
+            _KEYS[line.path].accept(line.value)
+        except Invalid as problem:
+            first = problem.errors[0] if isinstance(problem, MultipleInvalid) else problem
+            self.add(line.section, line.key, f"{first.msg}, not {quoted(line.value)}")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,13 +116,21 @@ def main(arguments: Sequence[str]) -> int:
 def migrate(text: str, path: str, environ: Mapping[str, str]) -> str:
     """The YAML for an INI file's ``text``; raises Problems. ``path`` is only told."""
     old = _parse(text)
-    problems: list[str] = []
-    lines = [*_overrides(old, problems), *_cuebots(old, environ, problems)]
-    lines += [*_variables(old), *_docker(old, problems)]
-    if problems:
-        raise Problems(*problems)
-    comments = [f"# {each}\n" for each in _comments(old)]
-    return "".join([_HEAD.format(path=path), *comments, *_yaml(lines)])
+    notes = _Notes(text)
+    lines = [*_overrides(old, notes), *_cuebots(old, environ, notes)]
+    lines += [*_variables(old), *_docker(old, notes)]
+    for line in lines:
+        notes.check(line)
+    if notes.sentences:
+        raise Problems(*(sentence for _, sentence in sorted(notes.sentences)))
+    comments = [f"# {_told(each)}\n" for each in [*_comments(old), *_differences(lines)]]
+    return "".join([_HEAD.format(path=_told(path)), *comments, *_yaml(lines)])
+
+
+def _told(text: str) -> str:
+    """On one line, and nothing that YAML would not take in a comment."""
+    line = " ".join(text.split())
+    return line if line.isprintable() else ascii(line)
 
 
 def _parse(text: str) -> configparser.RawConfigParser:
@@ -91,14 +140,33 @@ def _parse(text: str) -> configparser.RawConfigParser:
         old.read_string(text)
     except configparser.Error as problem:
         raise Problems(" ".join(str(problem).split())) from None
+    except AttributeError:  # of Python before 3.13
+        raise Problems("an indented line follows a name without a value") from None
     return old
+
+
+def _places(text: str) -> dict[tuple[str, str], int]:
+    """The first line of each key of each section. (A value's further lines may look like keys, and
+    be listed as well.)"""
+    found: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if header := _HEADER.match(line.strip()):
+            section = header[1]
+        else:
+            found.setdefault((section, _DELIMITER.split(line.strip(), maxsplit=1)[0]), number)
+    return found
+
+
+_HEADER: Final = re.compile(r"\[(.+)\]")
+_DELIMITER: Final = re.compile(r"\s*[=:]")
 
 
 def _section(old: configparser.RawConfigParser, name: str) -> dict[str, str]:
     return {key: value or "" for key, value in old.items(name)} if old.has_section(name) else {}
 
 
-def _overrides(old: configparser.RawConfigParser, problems: list[str]) -> Iterator[_Line]:
+def _overrides(old: configparser.RawConfigParser, notes: _Notes) -> Iterator[_Line]:
     given = _section(old, _OVERRIDE)
     for key, here in COUNTERPARTS.items():
         if key in given:
@@ -107,14 +175,21 @@ def _overrides(old: configparser.RawConfigParser, problems: list[str]) -> Iterat
             text, origin = here.default, "the classic agent's default, openrqd has another"
         else:
             continue
+        if key == ALL_VARIABLES and _section(old, _VARIABLES):
+            text, origin = "no", f"{origin}, which has no effect beside [{_VARIABLES}]"
         try:
-            yield _Line(here.path, here.convert(text), origin)
+            value = here.convert(text)
         except ValueError as problem:
-            problems.append(f"[{_OVERRIDE}] {key}: {problem}")
+            notes.add(_OVERRIDE, key, problem)
+        else:
+            yield _Line(here.path, value, f"{origin}{here.remark}", _OVERRIDE, key)
+            if key == NIMBY and value and DESKTOP not in given:
+                origin = "the classic agent's default, openrqd takes nimby_mode's"
+                yield _Line(COUNTERPARTS[DESKTOP].path, False, origin)
 
 
 def _cuebots(
-    old: configparser.RawConfigParser, environ: Mapping[str, str], problems: list[str]
+    old: configparser.RawConfigParser, environ: Mapping[str, str], notes: _Notes
 ) -> Iterator[_Line]:
     given = _section(old, _OVERRIDE)
     hosts, origin = given.get(CUEBOT), CUEBOT
@@ -125,47 +200,54 @@ def _cuebots(
     try:
         port = whole(given.get(CUEBOT_PORT, "8443"))
     except ValueError as problem:
-        problems.append(f"[{_OVERRIDE}] {CUEBOT_PORT}: {problem}")
+        notes.add(_OVERRIDE, CUEBOT_PORT, problem)
         return
-    names = (hosts or "localhost").split()
-    if not names:
-        problems.append(f"{origin} is empty")
-    elif hosts is None:
-        origin = CUEBOT_PORT
-    yield _Line("grpc.cuebot_endpoints", [f"{name}:{port}" for name in names], origin)
+    if hosts is None:
+        hosts, origin = "localhost", CUEBOT_PORT
+    endpoints = [f"{name}:{port}" for name in hosts.split()]
+    key = origin if origin in given else CUEBOT_PORT
+    yield _Line("grpc.cuebot_endpoints", endpoints, origin, _OVERRIDE, key)
 
 
 def _variables(old: configparser.RawConfigParser) -> Iterator[_Line]:
     names = list(_section(old, _VARIABLES))
     if names:
-        yield _Line("runner.host_env_vars", names, f"[{_VARIABLES}]")
+        yield _Line("runner.host_env_vars", names, f"[{_VARIABLES}]", _VARIABLES, names[0])
 
 
 def _runs_docker(old: configparser.RawConfigParser) -> bool:
     try:
-        return boolean(_section(old, _DOCKER).get("RUN_ON_DOCKER", "no"))
+        return boolean(_section(old, _DOCKER).get(_RUN_ON_DOCKER, "no"))
     except ValueError:
         return False
 
 
-def _docker(old: configparser.RawConfigParser, problems: list[str]) -> Iterator[_Line]:
-    if "RUN_ON_DOCKER" in _section(old, _DOCKER):
+def _docker(old: configparser.RawConfigParser, notes: _Notes) -> Iterator[_Line]:
+    if _RUN_ON_DOCKER in _section(old, _DOCKER):
         try:
-            runs = boolean(_section(old, _DOCKER)["RUN_ON_DOCKER"])
-            yield _Line("runner.run_on_docker", runs, "RUN_ON_DOCKER")
+            runs = boolean(_section(old, _DOCKER)[_RUN_ON_DOCKER])
+            yield _Line("runner.run_on_docker", runs, _RUN_ON_DOCKER)
         except ValueError as problem:
-            problems.append(f"[{_DOCKER}] RUN_ON_DOCKER: {problem}")
+            notes.add(_DOCKER, _RUN_ON_DOCKER, problem)
     images = _section(old, _IMAGES)
     if images:
-        yield _Line("runner.docker_images", images, f"[{_IMAGES}]")
-    mounts = []
+        first = next(iter(images))
+        yield _Line("runner.docker_images", images, f"[{_IMAGES}]", _IMAGES, first)
+        if _runs_docker(old):
+            origin = "the classic agent's image for frames that name no system: its first"
+            yield _Line("runner.docker_default_image", images[first], origin, _IMAGES, first)
+    mounts = list(_mounts(old, notes))
+    if mounts:
+        first = next(iter(_section(old, _MOUNTS)))
+        yield _Line("runner.docker_mounts", mounts, f"[{_MOUNTS}]", _MOUNTS, first)
+
+
+def _mounts(old: configparser.RawConfigParser, notes: _Notes) -> Iterator[dict[str, str]]:
     for name, text in _section(old, _MOUNTS).items():
         try:
-            mounts.append(mount(text))
+            yield mount(text)
         except ValueError as problem:
-            problems.append(f"[{_MOUNTS}] {name}: {problem}")
-    if mounts:
-        yield _Line("runner.docker_mounts", mounts, f"[{_MOUNTS}]")
+            notes.add(_MOUNTS, name, problem)
 
 
 def _comments(old: configparser.RawConfigParser) -> Iterator[str]:
@@ -181,7 +263,15 @@ def _comments(old: configparser.RawConfigParser) -> Iterator[str]:
                 yield f"{key} = {value}: {why}."
 
 
-_TAKEN = {*COUNTERPARTS, CUEBOT, CUEBOT_PORT, "RUN_ON_DOCKER"}
+def _differences(lines: Sequence[_Line]) -> Iterator[str]:
+    """What else is another by default, unless the old file decides it."""
+    decided = {line.path for line in lines if line.value}
+    for path, sentence in DIFFERENCES.items():
+        if path not in decided:
+            yield f"{path}: {sentence}."
+
+
+_TAKEN = {*COUNTERPARTS, CUEBOT, CUEBOT_PORT, _RUN_ON_DOCKER}
 
 
 def _yaml(lines: Sequence[_Line]) -> Iterator[str]:

@@ -15,9 +15,10 @@ from rqd.frame.berths import Berth
 from rqd.frame.environment import frame_environment
 from rqd.frame.exits import VANISHED, ChainReport, Exit, read_chain
 from rqd.frame.ladder import Grace
-from rqd.frame.lifecycle import CouldNotStart, Frame, Kill, Phase
+from rqd.frame.lifecycle import Frame
 from rqd.frame.members import GroupMembers, IMembers, SessionMembers
 from rqd.frame.output import Output
+from rqd.frame.phases import CouldNotStart, Kill, Phase
 from rqd.frame.recall import Recorded
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec

@@ -14,7 +14,6 @@ that is over before a launch, and happens only when more frames run than ever di
 from __future__ import annotations
 
 import os
-import secrets
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -162,7 +161,7 @@ class Berths:
         self._clearing = clearing
         self._groups = groups
         self._beside = beside
-        self._names = (f"{secrets.token_hex(6)}-{number:x}" for number in count())
+        self._names = (f"{os.urandom(6).hex()}-{number:x}" for number in count())
         self._ready: list[Berth] = []
         self._waiting: deque[Deferred[Berth]] = deque()
         self._wanted_ready = 0

@@ -34,8 +34,8 @@ the chain file.
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -115,7 +115,8 @@ class Surroundings(NamedTuple):
 @cache
 def program(name: str) -> str:
     """Where a standard program is: a search in every child would cost more than the program."""
-    return shutil.which(name, path=STANDARD_PATH) or name
+    paths = (f"{folder}/{name}" for folder in STANDARD_PATH.split(":"))
+    return next((path for path in paths if os.access(path, os.X_OK)), name)
 
 
 def script(shell: str, command: str) -> bytes:

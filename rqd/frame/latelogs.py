@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from rqd.frame import recall
 from rqd.frame.adopted import ReportedFrame
-from rqd.frame.lifecycle import END_PATIENCE
 from rqd.frame.patience import TooLate, within
+from rqd.frame.phases import END_PATIENCE
 from rqd.frame.records import STATE
 from rqd.frame.remains import Remains
 from rqd.frame.site import Site

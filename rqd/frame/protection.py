@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rqd.frame.exits import OUT_OF_MEMORY
-from rqd.frame.lifecycle import Kill
+from rqd.frame.phases import Kill
 from rqd.frame.texts import gib
 from rqd.log import Logger
 from rqd.system.memory import MemorySample

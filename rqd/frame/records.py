@@ -22,11 +22,9 @@ import base64
 import json
 import os
 import re
-import secrets
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
-from hashlib import blake2b
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -74,6 +72,8 @@ class KillNote(NamedTuple):
 def new_key(frame_id: str) -> str:
     """Name a launch on disk: never the same twice, never anything that leaves its folder."""
     if not _PLAIN.fullmatch(frame_id):
+        from hashlib import blake2b  # no scheduler's own ids need it
+
         frame_id = blake2b(frame_id.encode(errors="surrogateescape"), digest_size=16).hexdigest()
     return f"{frame_id}.{_this_run()}{next(_launches):x}"
 
@@ -81,7 +81,7 @@ def new_key(frame_id: str) -> str:
 @cache
 def _this_run() -> str:
     """What nobody can guess, once for all launches of this agent: each look costs a system call."""
-    return secrets.token_hex(6)
+    return os.urandom(6).hex()
 
 
 class FrameFiles:

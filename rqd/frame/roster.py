@@ -12,8 +12,9 @@ from rqd.background import background
 from rqd.frame.admission import refuse_by
 from rqd.frame.clearing import Clearing
 from rqd.frame.exits import COULD_NOT_START, NIMBY_LOCKED, FrameEnd
-from rqd.frame.lifecycle import Frame, Kill, NotTaken, Phase
+from rqd.frame.lifecycle import Frame
 from rqd.frame.members import IMembers
+from rqd.frame.phases import Kill, NotTaken, Phase
 from rqd.frame.records import new_key
 from rqd.frame.remains import AllButRecord, Remains
 from rqd.frame.spec import FrameSpec

@@ -13,7 +13,6 @@ kinds of trouble, and says each once when it begins and once when it is over:
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -232,6 +231,8 @@ class StateDisk:
 
 def _probe(folders: Sequence[str]) -> None:
     """In a worker: raises OSError unless each takes a file, which has no name and goes at once."""
+    import tempfile  # where there never is trouble it is never needed
+
     for folder in folders:
         with tempfile.TemporaryFile(dir=folder, prefix="openrqd-probe-", buffering=0) as file:
             rest = memoryview(bytes(PROBE))

@@ -12,14 +12,14 @@ from rqd.logging.text import CoTenant, EndedProcess, FooterFacts, HeaderFacts, f
 from rqd.system.usage import FrameUsage
 
 if TYPE_CHECKING:
-    from rqd.frame.lifecycle import Frame
+    from rqd.frame.kept import Kept
 
 
 #: A remark; its field are the processes.
 UNKILLABLE = "not all of this frame could be killed, its cores stay withheld: {}"
 
 
-def header_of(frame: Frame, identity: Identity | None, host: str, env: Mapping[str, str]) -> bytes:
+def header_of(frame: Kept, identity: Identity | None, host: str, env: Mapping[str, str]) -> bytes:
     """The log's header; uid and gid are those that the frame really runs with."""
     spec = frame.spec
     return header(
@@ -41,7 +41,7 @@ def header_of(frame: Frame, identity: Identity | None, host: str, env: Mapping[s
 
 
 def footer_of(
-    frame: Frame, end: FrameEnd, remarks: tuple[str, ...], beside: Sequence[Frame]
+    frame: Kept, end: FrameEnd, remarks: tuple[str, ...], beside: Sequence[Kept]
 ) -> bytes:
     """The log's footer; ``beside`` are all frames of the host, for failures."""
     usage = frame.usage
@@ -62,7 +62,7 @@ def footer_of(
     )
 
 
-def killed_by_kernel(frame: Frame) -> str:
+def killed_by_kernel(frame: Kept) -> str:
     """A remark for the footer, and for the agent's log."""
     limit = frame.spec.soft_memory_limit
     return (
@@ -81,5 +81,5 @@ def _processes(usage: FrameUsage) -> list[EndedProcess]:
     return [EndedProcess(p.pid, p.name, p.rss, p.cmdline) for p in usage.processes]
 
 
-def _tenant(frame: Frame, itself: bool) -> CoTenant:
+def _tenant(frame: Kept, itself: bool) -> CoTenant:
     return CoTenant(frame.spec.name, frame.usage.rss, frame.spec.soft_memory_limit, itself)

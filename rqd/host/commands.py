@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,7 +73,9 @@ def _found(
         return None
     if environ.get(STAND_INS_ONLY) and not os.path.basename(command[0]).startswith(STAND_IN):
         raise ValueError(f"{key} is {command[0]}, and {STAND_INS_ONLY} is set")
-    program = shutil.which(command[0], path=environ.get("PATH", os.defpath))
+    from shutil import which  # it brings compressors; most hosts configure nothing
+
+    program = which(command[0], path=environ.get("PATH", os.defpath))
     if program is None:
         _log.warn(
             "no such program, so it can't be done here key={key} program={program}",

@@ -21,8 +21,8 @@ from twisted.python.failure import Failure
 
 from rqd.background import background
 from rqd.frame.ladder import UNKILLABLE
-from rqd.frame.lifecycle import END_PATIENCE
 from rqd.frame.patience import TooLate, within
+from rqd.frame.phases import END_PATIENCE
 from rqd.frame.roster import Roster
 from rqd.host.commands import MachineCommands
 from rqd.host.running import CommandFailed, Runner

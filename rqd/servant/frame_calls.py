@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
-from rqd.frame.lifecycle import Frame, Kill
+from rqd.frame.lifecycle import Frame
+from rqd.frame.phases import Kill
 from rqd.frame.roster import Roster
 from rqd.frame.spec import FrameSpec, parse
 from rqd.proto import report_pb2, rqd_pb2

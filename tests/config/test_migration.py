@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.config import load
 from rqd.config.classic import COUNTERPARTS, CUEBOT, CUEBOT_PORT, WITHOUT
+from rqd.config.files import read_text
 from rqd.config.keys import leaves
 from rqd.config.migration import Problems, migrate
 from rqd.config.settings import Settings
@@ -110,6 +111,7 @@ class MigrationTests(SynchronousTestCase):
         self.assertEqual(dict(runner.docker_images), {"rocky9": "rocky9.3:latest"})
         self.assertEqual([mount.target for mount in runner.docker_mounts], ["/tmp", "/net"])
         self.assertEqual(runner.docker_mounts[0].bind_propagation, "slave")
+        self.assertEqual(runner.docker_default_image, "rocky9.3:latest")
         self.assertEqual(settings.machine.override_real_values.os, None)
 
     def test_no_counterpart(self) -> None:
@@ -122,7 +124,7 @@ class MigrationTests(SynchronousTestCase):
         self.assertIn("# [more] means nothing here.", comments)
 
     def test_problems(self) -> None:
-        """All problems are told at once, each with its section and key."""
+        """All problems are told at once, each with its line, section and key."""
         found = self.problems(
             "[Override]\nOVERRIDE_CORES = many\nRQD_TAGS = a\nOVERRIDE_NIMBY = perhaps\n"
             "CUEBOT_GRPC_PORT = x\n[docker.mounts]\nA = type:bind\nB = what\n"
@@ -130,27 +132,79 @@ class MigrationTests(SynchronousTestCase):
         self.assertEqual(
             found,
             [
-                "[Override] OVERRIDE_CORES: expected a whole number, not 'many'",
-                "[Override] OVERRIDE_NIMBY: expected yes or no, not 'perhaps'",
-                "[Override] CUEBOT_GRPC_PORT: expected a whole number, not 'x'",
-                "[docker.mounts] A: a mount without a target: 'type:bind'",
-                "[docker.mounts] B: no part of a mount: 'what'",
+                "line 2, [Override] OVERRIDE_CORES: expected a whole number, not 'many'",
+                "line 4, [Override] OVERRIDE_NIMBY: expected yes or no, not 'perhaps'",
+                "line 5, [Override] CUEBOT_GRPC_PORT: expected a whole number, not 'x'",
+                "line 7, [docker.mounts] A: a mount without a target: 'type:bind'",
+                "line 8, [docker.mounts] B: no part of a mount: 'what'",
             ],
         )
+
+    def test_not_for_the_agent(self) -> None:
+        """What the agent would refuse is refused here already, with the line of the old file."""
+        found = self.problems(
+            "[Override]\n# one for all\nRQD_GRPC_PORT: 99999\nOVERRIDE_CUEBOT = a/b\n"
+            "[docker.images]\nrocky9\n"
+        )
+        self.assertEqual(
+            [each.split(":")[0] for each in found],
+            [
+                "line 3, [Override] RQD_GRPC_PORT",
+                "line 4, [Override] OVERRIDE_CUEBOT",
+                "line 6, [docker.images] rocky9",
+            ],
+        )
+        self.assertIn("from 1 to 65535, not 99999", found[0])
+
+    def test_twice(self) -> None:
+        """A key that is there twice is a problem with a line: the classic agent would read none."""
+        (found,) = self.problems("[Override]\nGPU = 1\nGPU = 0\n")
+        self.assertRegex(found, r"\[line +3\]")
+
+    def test_indented_line(self) -> None:
+        """So is a line that goes on with a value that is not there."""
+        self.assertEqual(len(self.problems("[UseHostEnvVar]\nMAYA\n  LICENSE\n")), 1)
+
+    def test_workstation(self) -> None:
+        """A host that watches for its user gets no tag that it didn't have."""
+        real = self.settings("[Override]\nOVERRIDE_NIMBY = 1\n").machine.override_real_values
+        self.assertIs(real.workstation_mode, False)
+        text = "[Override]\nOVERRIDE_NIMBY = 1\nOVERRIDE_IS_DESKTOP = 1\n"
+        self.assertIs(self.settings(text).machine.override_real_values.workstation_mode, True)
+
+    def test_all_variables(self) -> None:
+        """Beside a list of variables, all of them were never meant."""
+        text = "[Override]\nRQD_USE_ALL_HOST_ENV_VARS = 1\n[UseHostEnvVar]\nLICENSE\n"
+        runner = self.settings(text).runner
+        self.assertEqual(runner.host_env_vars, ("LICENSE",))
+        self.assertFalse(runner.use_all_host_env_vars)
+
+    def test_differences(self) -> None:
+        """What differs and was not decided is told; what was, is not."""
+        text = migrate("[Override]\nCONSOLE_LOG_LEVEL = INFO\n", "rqd.conf", {})
+        self.assertIn("\n# runner.run_as_user: ", text)
+        self.assertNotIn("\n# logging.level: ", text)
 
     def test_no_ini(self) -> None:
         """What is no INI file is said to be none."""
         self.assertEqual(len(self.problems("cores = 4\n")), 1)
 
-    @given(st.text())
+    @given(st.text() | st.text().map("[Override]\n{}".format))
     def test_any_text(self, text: str) -> None:
-        """Any text is migrated, or refused with sentences."""
+        """Any text becomes YAML, or is refused with sentences."""
         try:
             migrated = migrate(text, "rqd.conf", {})
         except Problems as problems:
             self.assertTrue(all(problems.args))
         else:
-            self.assertTrue(migrated.startswith("# "))
+            read_text(migrated)
+
+    def test_comments(self) -> None:
+        """A value of several lines, or of odd characters, is no more than a comment."""
+        text = "[Override]\nSENTRY_DSN_PATH = a\n  b: c\nMISSPELT = \x07\n"
+        migrated = migrate(text, "rqd.conf", {})
+        self.assertEqual(read_text(migrated).keys(), {"machine", "runner"})
+        self.assertIn("# SENTRY_DSN_PATH = a b: c: ", migrated)
 
 
 class CommandTests(SynchronousTestCase):
@@ -175,7 +229,9 @@ class CommandTests(SynchronousTestCase):
         path.write_text("[Override]\nRQD_GRPC_PORT = x\n")
         done = self.run_command(str(path))
         self.assertEqual((done.returncode, done.stdout), (os.EX_CONFIG, ""))
-        self.assertTrue(done.stderr.startswith(f"error: {path}: [Override] RQD_GRPC_PORT: "))
+        self.assertTrue(
+            done.stderr.startswith(f"error: {path}: line 2, [Override] RQD_GRPC_PORT: ")
+        )
 
     def test_no_text(self) -> None:
         """Bytes that are no text are no configuration."""

@@ -14,8 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.frame.chain import program
 from rqd.frame.clearing import PAUSE, RETRY
 from rqd.frame.ladder import Grace
-from rqd.frame.lifecycle import END_PATIENCE, Frame, Kill, NotTaken, Phase
+from rqd.frame.lifecycle import Frame
 from rqd.frame.output import OPEN_PATIENCE
+from rqd.frame.phases import END_PATIENCE, Kill, NotTaken, Phase
 from rqd.frame.statedisk import LAUNCH_PATIENCE, RETRY_FIRST
 from rqd.frame.users import Identity
 from rqd.logging.rules import ExitStatusRule

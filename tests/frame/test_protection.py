@@ -7,7 +7,8 @@ import signal
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.ladder import Grace
-from rqd.frame.lifecycle import Frame, Kill
+from rqd.frame.lifecycle import Frame
+from rqd.frame.phases import Kill
 from rqd.frame.protection import PATIENCE, MemoryProtection
 from rqd.system.memory import MemorySample
 from rqd.system.usage import FrameUsage

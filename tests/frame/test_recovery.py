@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.latelogs import AT_ONCE
-from rqd.frame.lifecycle import END_PATIENCE, Kill, Phase
+from rqd.frame.phases import END_PATIENCE, Kill, Phase
 from rqd.frame.records import STATE, KillNote
 from rqd.frame.recovery import Recovery
 from rqd.frame.statedisk import RETRY_FIRST, RETRY_LAST

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.frame.exits import FrameEnd
-from rqd.frame.lifecycle import END_PATIENCE, Frame, Phase
+from rqd.frame.lifecycle import Frame
+from rqd.frame.phases import END_PATIENCE, Phase
 from rqd.frame.roster import WHOLE
 from rqd.logging.mounts import WorkersStopped
 from rqd.refusals import (

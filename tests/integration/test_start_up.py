@@ -13,6 +13,8 @@ UNWANTED = frozenset(
         *("twisted.application", "twisted.plugin", "twisted.scripts", "pdb", "zipfile"),
         # Twisted's client service; its backoff is wanted once a call has failed, not before.
         "automat",
+        # What a start needs a little of, and does itself.
+        *("tempfile", "hashlib", "secrets"),
         # What Twisted names for others (see ``rqd.lean``).
         *("http.client", "urllib.request", "email.message"),
         # Looking through what is installed.
