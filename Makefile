@@ -10,7 +10,7 @@
 #   make weekend 20,000 completions that wait for Cuebot, by a fake clock and with a real agent
 #   make test-deb  the package on machines of Debian 12 and 13, each with a systemd of its own
 #   make demo    a little production through dummy-cuebot and openrqd
-#   make deb     Debian's packages for bookworm and trixie, into dist/ (needs root)
+#   make deb     Debian's packages for bookworm and trixie, into build/deb (needs root)
 #   make bench   openrqd and the classic agent side by side, into docs/benchmarks.md
 #   make clean   forget all of it
 
@@ -152,9 +152,9 @@ weekend: setup
 # What test-deb needs besides; only it does.
 MACHINE_PACKAGES := mmdebstrap systemd-container dpkg-dev iproute2
 
-# The packages are those that make deb has put into dist.
+# The packages are those in build/deb/<release>.
 .PHONY: test-deb
-test-deb: setup
+test-deb: setup deb
 	@mkdir -p $(CACHE)
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
 		&& ! dpkg-query -s $(MACHINE_PACKAGES) >/dev/null 2>&1
@@ -176,7 +176,7 @@ demo: setup
 .PHONY: deb
 deb: packages
 	@command -v mmdebstrap >/dev/null || apt-get install -qq -y --no-install-recommends mmdebstrap
-	for release in $(RELEASES); do debian/build.sh $$release dist; done
+	for release in $(RELEASES); do debian/build.sh $$release build/deb/$$release; done
 
 .PHONY: bench
 bench: setup

@@ -37,7 +37,7 @@ work=$(mktemp -d "$tree/build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/openrqd"
 git -C "$source" ls-files -z --cached --others --exclude-standard |
-    (cd "$source" && xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' sh) |
+    while IFS= read -rd '' file; do [ ! -e "$source/$file" ] || printf '%s\0' "$file"; done |
     tar -C "$source" --null -T - -c | tar -C "$work/openrqd" -x
 sed -i "1s/)/${suffix[$release]})/" "$work/openrqd/debian/changelog"
 
@@ -50,5 +50,6 @@ fi
 echo "lintian"
 chroot "$tree" sh -c "cd $inside && lintian --fail-on error,warning --allow-root ./*.changes"
 mkdir -p "$target"
+rm -f "$target"/openrqd_*.deb "$target"/dummy-cuebot_*.deb
 cp "$work"/*.deb "$target"
-ls "$target"
+ls "$target"/*.deb

@@ -21,8 +21,6 @@ from tests.environments import SOURCE_TREE
 
 #: What is there to meet. Debian 13 does without version 1 alone.
 KINDS = {"bookworm": (UNIFIED, HYBRID, LEGACY), "trixie": (UNIFIED, HYBRID)}
-#: What the versions of packages that were built for a release end in.
-_BUILT_FOR = {"bookworm": "~deb12", "trixie": "~deb13"}
 #: Seconds that one kind of machine may take.
 LIMIT = 660.0
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "dpkg-scanpackages", "dpkg-deb", "unshare", "ip")
@@ -72,7 +70,7 @@ def what_is_lacking() -> Iterator[str]:
 
 def packages(release: str) -> list[Path]:
     """Those that ``make deb`` built for a release, of each the newest."""
-    built = (SOURCE_TREE / "dist").glob(f"*{_BUILT_FOR[release]}_all.deb")
+    built = (SOURCE_TREE / "build" / "deb" / release).glob("*.deb")
     newest = sorted(built, key=lambda package: package.stat().st_mtime)
     return list({package.name.partition("_")[0]: package for package in newest}.values())
 

@@ -22,6 +22,7 @@ from rqd.proto import rqd_pb2
 from tests.deb.farm import ARTIST, LOGS, Farm, Frame, what_is_odd
 from tests.deb.machine import LEGACY, UNIFIED, Layers, Machine, until
 from tests.deb.packages import one_version_up
+from tests.environments import SOURCE_TREE
 
 TREE = Path(os.environ.get("OPENRQD_DEB_TREE", ""))
 VIEW = os.environ.get("OPENRQD_DEB_VIEW", UNIFIED)
@@ -160,6 +161,23 @@ class InstallTests(MachineCase):
             self.assertIn("frame ended", found)
         events = self.machine.run("journalctl", "--output=cat", "OPENRQD_HOST_EVENT=start")
         self.assertIn("starting openrqd", events)
+
+    def test_port_held(self) -> None:
+        """A port that another process holds is no failure: apt says who, and the agent waits."""
+        prepare(self.machine)
+        classic = self.machine.path("/etc/opencue/rqd.conf")
+        classic.parent.mkdir()
+        classic.write_text("[Override]\n")
+        self.machine.boot()
+        self.machine.run("apt-get", "update")
+        holder = ("systemd-run", "--unit=holder", "/bin/sleep", "infinity")
+        self.machine.run(*holder[:2], "--socket-property=ListenStream=8444", *holder[2:])
+        said = self.machine.run(*INSTALL, *(f"/root/{package.name}" for package in PACKAGES))
+        self.assertRegex(said, r"openrqd: port 8444 is held: pid \d+, since .*")
+        self.assertIn("openrqd migrate-config /etc/opencue/rqd.conf", said)
+        self.assertIn("openrqd: the agent did not start", said)
+        self.machine.run("systemctl", "stop", "holder.socket")
+        self.farm.wait_for_agent()
 
 
 class InstalledCase(MachineCase):
@@ -400,6 +418,15 @@ class StopTests(InstalledCase):
 
 class PackageTests(InstalledCase):
     """The package's own life."""
+
+    def test_autopkgtests(self) -> None:
+        """What debian/tests has for any machine on which the package is installed."""
+        folder = SOURCE_TREE / "debian" / "tests"
+        listed = re.findall(r"^Tests: (.*)$", (folder / "control").read_text(), re.MULTILINE)
+        for name in " ".join(listed).split():
+            script = self.machine.path(f"/root/{name}")
+            script.write_text((folder / name).read_text())
+            self.machine.run("sh", f"/root/{name}")
 
     def test_conffile(self) -> None:
         """An edit survives the upgrade; remove ends frames, and purge leaves nothing but logs."""
