@@ -86,7 +86,7 @@ _METHOD = """\
   grown after 15 s is left.
 - **floor**: what the driver and the machine take with no agent in between. For a launch, `/bin/sh`
   that executes the command; for a completion, `wait` that returns; for a call, a gRPC server in
-  Python that does nothing.
+  Python that does nothing; for a start, such a server's.
 - Configuration: both at their defaults, except for ports, folders, the number of cores (1,024 where
   nothing else is said), warnings only in the agent's log, and frames as another user and timestamps
   where the row says so (else neither)."""

@@ -53,13 +53,13 @@ def _alone(
 
 
 MEASURES: Mapping[str, Measure] = {
-    "startup": Measure(partial(_alone, startup.take), warmup=True),
+    "startup": Measure(partial(_alone, startup.take), floor=floor.start, warmup=True),
     "latency": Measure(partial(_alone, latency.take), floor=floor.take),
     "user": Measure(partial(_alone, user.one_by_one)),
     "throughput": Measure(partial(_alone, throughput.take)),
     "userthroughput": Measure(partial(_alone, user.at_once)),
     "scheduler": Measure(partial(_alone, scheduler.take)),
-    "running": Measure(running.take, together=True),
+    "running": Measure(running.take, together=True, floor=floor.calls),
     "threads": Measure(partial(_alone, threads.take)),
     "log": Measure(partial(_alone, log.take)),
     "loud": Measure(partial(_alone, loud.take)),

@@ -47,7 +47,7 @@ class StepsTests(SynchronousTestCase):
 
     def test_warm_up(self) -> None:
         """A warm-up comes before the first round."""
-        self.assertEqual(in_order("startup", Rounds(1, 0))[0], "startup, warm-up, openrqd")
+        self.assertEqual(in_order("startup", Rounds(1, 0))[0], "startup, warm-up, floor")
 
     def test_fewer_rounds_of_others(self) -> None:
         """Other agents may take part in fewer rounds."""
@@ -60,7 +60,8 @@ class StepsTests(SynchronousTestCase):
     def test_together(self) -> None:
         """A measure that takes all agents at once has one step a round."""
         self.assertEqual(
-            in_order("running", Rounds(1, 1)), ["running, round 1, openrqd and classic"]
+            in_order("running", Rounds(1, 1)),
+            ["running, round 1, floor", "running, round 1, openrqd and classic"],
         )
 
 
