@@ -10,7 +10,7 @@ from benchmarks.results import Run
 from benchmarks.rows import TITLES
 from benchmarks.series import WITH, all_series, growth_table
 from benchmarks.stamps import LINE_BYTES
-from benchmarks.summary import Line, failures, summarise
+from benchmarks.summary import Line, failures, first_time, summarise
 from benchmarks.table import figure, table
 from benchmarks.targets import TIMES
 
@@ -107,16 +107,16 @@ def notes_of(page: str) -> str:
 
 def tables(run: Run) -> str:
     """What is promised, how it grows, everything measured, and what went wrong."""
-    lines = summarise(run)
-    promised = [replace(line, label=named(line, run)) for line in lines if line.row.target]
+    promised = [replace(x, label=named(x, run)) for x in summarise(run) if x.row.target]
     parts: list[str] = []
     if promised:
         said = _TARGETS.format(times=TIMES)
         parts += ["## What is promised", said, table(promised, run.agents(), targets=True)]
     parts += growth(run)
-    parts.append("## Everything measured")
+    lines = first_time(run)
+    parts.append("## Everything measured\n\nThe first time, where it was measured twice.")
     for measure in TITLES:
-        of_measure = [line for line in lines if line.row.measure == measure and line.spreads]
+        of_measure = [line for line in lines if line.row.measure == measure]
         if of_measure:
             parts += [f"### {title(measure, run)}", table(of_measure, run.agents(), targets=False)]
     failed = failures(run)

@@ -62,6 +62,13 @@ def summarise(run: Run) -> list[Line]:
     return [line for line in lines if line.spreads or line.row.target]
 
 
+def first_time(run: Run) -> list[Line]:
+    """The lines of all rows with figures of the first time: of one measure all are of one time."""
+    measures = run.measures()
+    lines = (_line(row, run, 1) for row in ROWS if row.measure in measures)
+    return [line for line in lines if line.spreads]
+
+
 def short_measures(run: Run) -> list[str]:
     """The measures to take again: a promise of theirs wasn't kept, or a round failed."""
     short = {line.row.measure for line in summarise(run) if line.row.target and not line.met}

@@ -114,6 +114,15 @@ class DocumentTests(SynchronousTestCase):
         results = [result(m, "classic", 0, {"idle": {"rss_mib": 1.0}}) for m in TITLES]
         self.assertIn("### While frames run", document(run_of(*results, agents=("classic",))))
 
+    def test_twice(self) -> None:
+        """A verdict is with the second time's figures, the list of all with the first's."""
+        first = result("loud", "openrqd", 0, {"p95_by_idle": 9.25})
+        page = document(run_of(first, again("loud", "openrqd", {"p95_by_idle": 2.75})))
+        promised, measured = page.split("## Everything measured")
+        self.assertIn("| 2.75 |", promised)
+        self.assertIn("| 9.25 |", measured)
+        self.assertNotIn("| 2.75 |", measured)
+
     def test_notes(self) -> None:
         """What was written by hand into a page is in the next one, to the letter."""
         page = document(throughput([1], [1]))
@@ -121,8 +130,8 @@ class DocumentTests(SynchronousTestCase):
         notes = "## Why\n\nBecause {of} | this."
         begin, end = page.index(NOTES_BEGIN) + len(NOTES_BEGIN), page.index(NOTES_END)
         written = f"{page[:begin]}\n\n{notes}\n\n{page[end:]}"
-        again = document(throughput([2], [2]), notes_of(written))
-        self.assertEqual(notes_of(again), notes)
+        newer = document(throughput([2], [2]), notes_of(written))
+        self.assertEqual(notes_of(newer), notes)
 
     def test_no_place_for_notes(self) -> None:
         """A page without the marks, or with one of them, has no notes."""
