@@ -20,7 +20,7 @@ class Options:
     agents: tuple[str, ...]
     rounds: int | None
     quick: bool
-    once: bool
+    again: bool
     results: Path
     write_docs: bool
     render: Path | None
@@ -41,7 +41,11 @@ def parse(arguments: Sequence[str]) -> Options:
         help="as many rounds of every test, but fewer of other agents where no ratio is promised",
     )
     parser.add_argument("--quick", action="store_true", help="small and once, writes no docs")
-    parser.add_argument("--once", action="store_true", help="don't measure again what fell short")
+    parser.add_argument(
+        "--again",
+        action=argparse.BooleanOptionalAction,
+        help="measure once more what fell short (default: unless --rounds or --quick is given)",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the raw results")
     parser.add_argument("--no-docs", action="store_true", help=f"leave {DOCUMENT.name} alone")
     agents = list(known_agents())
@@ -53,7 +57,7 @@ def parse(arguments: Sequence[str]) -> Options:
         agents=given.agents,
         rounds=given.rounds,
         quick=given.quick,
-        once=given.once or given.quick,
+        again=not (given.rounds or given.quick) if given.again is None else given.again,
         results=given.out,
         write_docs=not (given.no_docs or given.quick),
         render=given.render,

@@ -66,7 +66,7 @@ def measure(options: Options, agents: Sequence[Agent]) -> Path:
 
     try:
         take(options.measures, 1)
-        again = [] if options.once else short_measures(read_run(raw))
+        again = short_measures(read_run(raw)) if options.again else []
         if again:
             print(f"once more, since a row fell short: {', '.join(again)}", flush=True)
             take(again, 2)

@@ -12,7 +12,7 @@ from benchmarks.figures import distribution
 from benchmarks.measures.latency import time_frames
 from benchmarks.places import SPEW
 from benchmarks.session import Session, Setup, Site
-from benchmarks.stamps import LINE_BYTES
+from benchmarks.stamps import LINE_BYTES, STAMP_BYTES
 from rqd.proto import rqd_pb2
 
 KB_PER_SECOND = 10_000
@@ -35,7 +35,7 @@ def take(agent: Agent, site: Site) -> dict[str, Any]:
         mb_per_s = (_bytes(session, writers) - logged) / seconds / 1e6
         rates = {
             "logged_mb_per_s": mb_per_s,
-            "logged_share": mb_per_s * 1e3 / (session.scale.loud * KB_PER_SECOND),
+            "logged_share": mb_per_s / stamped_mb_per_s(session.scale.loud),
             "cpu_share": (session.cpu() - cpu) / seconds,
         }
         ids = [frame.frame_id for frame in writers]
@@ -52,6 +52,11 @@ def take(agent: Agent, site: Site) -> dict[str, Any]:
         "lost": times.lost,
         **rates,
     }
+
+
+def stamped_mb_per_s(writers: int) -> float:
+    """What comes into the logs of so many writers if none is held up, timestamps included."""
+    return writers * KB_PER_SECOND / 1e3 * (LINE_BYTES + STAMP_BYTES) / LINE_BYTES
 
 
 def _writer(session: Session, number: int) -> rqd_pb2.RunFrame:
