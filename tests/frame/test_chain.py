@@ -209,6 +209,23 @@ class RunTests(SynchronousTestCase):
         ended = subprocess.run(supervisor(""), input=b"", stdout=subprocess.PIPE, check=False)
         self.assertRegex(ended.stdout, rb"\Aborn \d+\n\Z")
 
+    def test_groups(self) -> None:
+        """A supervisor moves to its group and to those beside it, of which some may be gone."""
+        folders = [self.folder / name for name in ("own", "gone", "beside")]
+        for folder in (folders[0], folders[2]):
+            folder.mkdir()
+        own, *beside = map(str, folders)
+        ended = subprocess.run(
+            supervisor(own, beside),
+            input=b"",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        self.assertRegex(ended.stdout, rb"\Aborn \d+\n\Z")
+        for folder in (folders[0], folders[2]):
+            self.assertEqual((folder / "cgroup.procs").read_text(), "0\n")
+
     def test_one_after_the_other(self) -> None:
         """A supervisor carries out orders as they come, each in surroundings of its own."""
         script_path, output = self.folder / "f.sh", self.folder / "out"
