@@ -16,7 +16,7 @@ from benchmarks.places import CLASSIC_VENV
 from benchmarks.prepare import version_of
 
 
-def about(agents: Sequence[Agent]) -> dict[str, Any]:
+def about(agents: Sequence[Agent], measures: Sequence[str]) -> dict[str, Any]:
     """The facts; no names of machines or people."""
     kernel = re.match(r"\d+\.\d+", platform.release())
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -26,6 +26,7 @@ def about(agents: Sequence[Agent]) -> dict[str, Any]:
         "memory_gib": round(pages / 2**30),
         "kernel": kernel[0] if kernel else "?",
         "python": platform.python_version(),
+        "measures": list(measures),
         "agents": {agent.name: versions(agent) for agent in agents},
     }
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from benchmarks.rows import TIMES
 from benchmarks.summary import Line, Spread
 from benchmarks.table import figure
+from benchmarks.targets import TIMES
 
 WIDTH, LEFT, RIGHT, TOP, STEP, BAR = 800, 250, 90, 64, 26, 14
 BETTER, WORSE, INK, FAINT = "#2a7f62", "#b4532a", "#1c1c1c", "#c9c9c9"
@@ -36,7 +36,8 @@ def bars(lines: Iterable[Line]) -> list[Bar]:
 
 
 def _bar(line: Line, ratio: Spread) -> Bar:
-    target = line.row.target.limit if line.row.target else None
+    promised = line.row.target
+    target = promised.limit if promised and promised.of == "ratio" else None
     if line.row.better == "more":
         return Bar(line.bar, ratio.middle, ratio.low, ratio.high, target)
     return Bar(
@@ -79,8 +80,8 @@ def svg(bars: Sequence[Bar]) -> str:
         head,
         "<title>openrqd compared with the classic agent</title>",
         f'<rect width="{WIDTH}" height="{bottom + 40}" fill="#ffffff"/>',
-        _text(16, 24, "Times better than the classic agent", size=16),
-        _text(16, 42, "logarithmic; thin line: spread of the rounds; black mark: promised"),
+        drawn_text(16, 24, "Times better than the classic agent", size=16),
+        drawn_text(16, 42, "logarithmic; thin line: spread of the rounds; black mark: promised"),
         *(_tick(scale, factor, bottom) for factor in scale.ticks()),
         *(_drawn(scale, bar, TOP + i * STEP) for i, bar in enumerate(bars)),
         "</svg>",
@@ -93,7 +94,7 @@ def _tick(scale: Scale, factor: float, bottom: int) -> str:
     colour = INK if factor == 1 else FAINT
     line = f'<line x1="{x}" y1="{TOP - 6}" x2="{x}" y2="{bottom}" stroke="{colour}"/>'
     name = f"{factor:.0f}{TIMES}" if factor >= 1 else f"1/{1 / factor:.0f}"
-    return line + _text(x, bottom + 18, name, anchor="middle")
+    return line + drawn_text(x, bottom + 18, name, anchor="middle")
 
 
 def _drawn(scale: Scale, bar: Bar, y: int) -> str:
@@ -101,10 +102,10 @@ def _drawn(scale: Scale, bar: Bar, y: int) -> str:
     low, high, middle = scale.x(bar.low), scale.x(bar.high), y + BAR / 2
     colour = BETTER if bar.factor >= 1 else WORSE
     parts = [
-        _text(LEFT - 10, y + 11, bar.label, anchor="end"),
+        drawn_text(LEFT - 10, y + 11, bar.label, anchor="end"),
         _rect(min(one, end), y, abs(end - one), colour),
         f'<line x1="{low}" y1="{middle}" x2="{high}" y2="{middle}" stroke="{INK}"/>',
-        _text(max(one, end, high) + 8, y + 11, f"{figure(bar.factor)}{TIMES}"),
+        drawn_text(max(one, end, high) + 8, y + 11, f"{figure(bar.factor)}{TIMES}"),
     ]
     if bar.target is not None:
         x = scale.x(bar.target)
@@ -119,7 +120,8 @@ def _rect(x: float, y: float, width: float, colour: str) -> str:
     return f'<rect x="{x}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>'
 
 
-def _text(x: float, y: float, text: str, *, size: int = 12, anchor: str = "start") -> str:
+def drawn_text(x: float, y: float, text: str, *, size: int = 12, anchor: str = "start") -> str:
+    """A text at a place, in whatever characters."""
     return (
         f'<text x="{x}" y="{y}" fill="{INK}" font-size="{size}"'
         f' text-anchor="{anchor}">{escape(text)}</text>'

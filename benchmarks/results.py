@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rows import TITLES
+
 FLOOR = "floor"
 """The name under which what the driver itself costs is recorded, beside the agents'."""
 
@@ -22,6 +24,8 @@ class Result:
     figures: Mapping[str, Any]
     error: str
     seconds: float
+    attempt: int = 1
+    """2 where the measure was taken once more because a row of it fell short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,12 @@ class Run:
     about: Mapping[str, Any]
     scale: Mapping[str, Any]
     results: tuple[Result, ...]
+
+    def measures(self) -> list[str]:
+        """The measures that were asked for; in the usual order, and each with its rows."""
+        asked = self.about.get("measures")
+        found = {result.measure for result in self.results}
+        return [name for name in TITLES if name in (found if asked is None else asked)]
 
     def agents(self) -> list[str]:
         """The agents that were measured, in their usual order."""

@@ -13,17 +13,18 @@ from types import FrameType
 from benchmarks.about import about
 from benchmarks.agents import Agent, known_agents
 from benchmarks.chart import bars, svg
-from benchmarks.document import document, tables
+from benchmarks.document import document, notes_of, tables
+from benchmarks.growthchart import growth_svg
 from benchmarks.options import Options, parse
 from benchmarks.people import render_user
-from benchmarks.places import CHART, DOCUMENT
+from benchmarks.places import CHART, DOCUMENT, GROWTH_CHART
 from benchmarks.prepare import PrepareError, prepare
 from benchmarks.progress import Progress
 from benchmarks.results import Record, Run, read_run
-from benchmarks.scale import FULL, QUICK, ROUNDS
+from benchmarks.scale import FULL, QUICK, ROUNDS, Rounds
 from benchmarks.schedule import run_steps, steps
 from benchmarks.session import Site
-from benchmarks.summary import failures, summarise
+from benchmarks.summary import failures, short_measures, summarise
 
 KEPT, MISSED, IMPOSSIBLE = 0, 1, 2
 
@@ -51,39 +52,54 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def measure(options: Options, agents: Sequence[Agent]) -> Path:
-    """Take all measures; the file that holds what came of them."""
+    """Take all measures, then once more those of which a row fell short; the raw results' file."""
     folder = options.results / time.strftime("%Y%m%d-%H%M%S")
     folder.mkdir(parents=True)
     scale = QUICK if options.quick else FULL
     site = Site(scale, render_user(), folder / "agent-logs")
-    planned = list(steps(options.measures, rounds(options), agents, site))
-    record = Record(folder / "raw.jsonl", about(agents), asdict(scale))
+    raw = folder / "raw.jsonl"
+    record = Record(raw, about(agents, options.measures), asdict(scale))
+
+    def take(measures: Sequence[str], attempt: int) -> None:
+        planned = list(steps(measures, rounds(options), agents, site))
+        run_steps(planned, record, Progress(len(planned), sys.stdout), attempt=attempt)
+
     try:
-        run_steps(planned, record, Progress(len(planned), sys.stdout))
+        take(options.measures, 1)
+        again = short_measures(read_run(raw)) if options.again else []
+        if again:
+            print(f"once more, since a row fell short: {', '.join(again)}", flush=True)
+            take(again, 2)
     finally:
         record.close()
-    return folder / "raw.jsonl"
+    return raw
 
 
-def rounds(options: Options) -> Callable[[str], int]:
+def rounds(options: Options) -> Callable[[str], Rounds]:
     """How often each measure is taken."""
 
-    def number(name: str) -> int:
-        if options.rounds is not None:
-            return options.rounds
-        return 1 if options.quick else ROUNDS[name]
+    def number(name: str) -> Rounds:
+        usual = ROUNDS[name]
+        asked = 1 if options.quick and options.rounds is None else options.rounds
+        if asked is None:
+            return usual
+        return Rounds(asked, asked if usual.others == usual.ours else min(asked, usual.others))
 
     return number
 
 
 def publish(run: Run, *, write_docs: bool) -> int:
-    """Print the tables, write page and chart if they are wanted; the exit status."""
+    """Print the tables, write page and charts if they are wanted; the exit status."""
     lines = summarise(run)
     print(tables(run))
     if write_docs:
+        old = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""
         DOCUMENT.parent.mkdir(exist_ok=True)
-        DOCUMENT.write_text(document(run), encoding="utf-8")
+        DOCUMENT.write_text(document(run, notes_of(old)), encoding="utf-8")
         CHART.write_text(svg(bars(lines)), encoding="utf-8")
-        print(f"written: {DOCUMENT} and {CHART.name}")
-    missed = [line for line in lines if line.met is False]
+        GROWTH_CHART.write_text(growth_svg(run), encoding="utf-8")
+        print(f"written: {DOCUMENT}, {CHART.name} and {GROWTH_CHART.name}")
+    missed = [line for line in lines if line.row.target and not line.met]
+    for line in missed:
+        print(f"not kept: {line.label}")
     return MISSED if missed or failures(run) else KEPT

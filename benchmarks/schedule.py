@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from benchmarks.agents import Agent
+from benchmarks.agents import OURS, Agent
 from benchmarks.clocks import now
 from benchmarks.measures import MEASURES, Figures
 from benchmarks.progress import Progress
 from benchmarks.results import FLOOR, Record, Result
+from benchmarks.scale import Rounds
 from benchmarks.session import Site
 
 REST = 1.0
@@ -20,50 +23,81 @@ REST = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One round of one measure with one agent, or with none for the floor."""
+    """One round of one measure with one agent, or with all at once, or with none for the floor."""
 
     measure: str
     round: int
-    agent: str
-    take: Callable[[], Figures]
+    agents: tuple[str, ...]
+    take: Callable[[], Mapping[str, Figures]]
+    """Takes it; the figures by agent."""
 
     def __str__(self) -> str:
         counted = "warm-up" if self.round < 0 else f"round {self.round + 1}"
-        return f"{self.measure}, {counted}, {self.agent}"
+        return f"{self.measure}, {counted}, {' and '.join(self.agents)}"
 
 
 def steps(
-    measures: Sequence[str], rounds: Callable[[str], int], agents: Sequence[Agent], site: Site
+    measures: Sequence[str],
+    rounds: Callable[[str], Rounds],
+    agents: Sequence[Agent],
+    site: Site,
+    *,
+    shuffle: Callable[[list[Any]], None] = random.shuffle,
 ) -> Iterator[Step]:
-    """All steps in order: by measure, by round, and in each round every agent.
-
-    Each round begins with another agent, so that none is always the one that comes after.
-    """
+    """All steps in order: by measure, by round, and in each round every side, in any order."""
     for name in measures:
-        measure = MEASURES[name]
-        for number in range(-1 if measure.warmup else 0, rounds(name)):
-            if measure.floor is not None:
-                yield Step(name, number, FLOOR, partial(measure.floor, site))
-            for k in range(len(agents)):
-                agent = agents[(k + number) % len(agents)]
-                yield Step(name, number, agent.name, partial(measure.take, agent, site))
+        number = rounds(name)
+        for i in range(-1 if MEASURES[name].warmup else 0, max(number)):
+            taking = [a for a in agents if i < (number.ours if a.name == OURS else number.others)]
+            sides = list(_sides(name, i, taking, site, shuffle))
+            shuffle(sides)
+            yield from sides
 
 
-def run_steps(planned: Sequence[Step], record: Record, progress: Progress) -> None:
+def _sides(
+    name: str,
+    number: int,
+    agents: Sequence[Agent],
+    site: Site,
+    shuffle: Callable[[list[Any]], None],
+) -> Iterator[Step]:
+    measure = MEASURES[name]
+    if measure.floor is not None:
+        yield Step(name, number, (FLOOR,), partial(_floor, measure.floor, site))
+    groups = [agents] if measure.together and agents else [[agent] for agent in agents]
+    for group in groups:
+        order = list(group)
+        shuffle(order)
+        names = tuple(agent.name for agent in order)
+        yield Step(name, number, names, partial(measure.take, order, site))
+
+
+def _floor(take: Callable[[Site], Figures], site: Site) -> dict[str, Figures]:
+    return {FLOOR: take(site)}
+
+
+def run_steps(
+    planned: Sequence[Step], record: Record, progress: Progress, *, attempt: int = 1
+) -> None:
     """Take every step; one that fails is recorded with its reason, and the run goes on."""
     for step in planned:
         progress.begin(str(step))
-        result = take(step)
-        record.add(result)
-        progress.end(str(step), result.error or "ok")
+        results = take(step, attempt)
+        for result in results:
+            record.add(result)
+        progress.end(str(step), results[0].error or "ok")
         time.sleep(REST)
 
 
-def take(step: Step) -> Result:
-    """Take one step."""
+def take(step: Step, attempt: int = 1) -> list[Result]:
+    """Take one step: a result for each agent."""
     began = now()
     try:
         figures, error = step.take(), ""
     except Exception as problem:
         figures, error = {}, f"{type(problem).__name__}: {problem}"
-    return Result(step.measure, step.agent, step.round, figures, error, now() - began)
+    seconds = now() - began
+    return [
+        Result(step.measure, name, step.round, figures.get(name, {}), error, seconds, attempt)
+        for name in step.agents
+    ]

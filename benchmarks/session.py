@@ -32,6 +32,24 @@ class Site:
     agent_logs: Path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How an agent is set up for a measure, where that isn't as usual."""
+
+    timestamps: bool = False
+    run_as_user: bool = False
+    cores: int = CORES
+    way: str = ""
+    """By which of its commands it is started, see `agents`."""
+    port: int = 0
+    """Where it serves; 0 for any free port."""
+    reports_to: int = 0
+    """The port of another cuebot, which then hears its reports; 0 for the session's own."""
+
+
+USUAL = Setup()
+
+
 class Session:
     """A context manager: inside it the agent serves and has reported its start.
 
@@ -40,10 +58,10 @@ class Session:
     `token` is in the environment or the arguments of every process that comes from the session.
     """
 
-    def __init__(self, agent: Agent, site: Site, label: str, *, timestamps: bool = False) -> None:
+    def __init__(self, agent: Agent, site: Site, label: str, setup: Setup = USUAL) -> None:
         self.site, self.scale = site, site.scale
         self.stop_seconds = 0.0
-        self._agent, self._label, self._timestamps = agent, label, timestamps
+        self._agent, self._label, self._setup = agent, label, setup
         self._frames = 0
 
     def __enter__(self) -> Session:
@@ -52,14 +70,13 @@ class Session:
             undo.callback(self._clean_up)
             self.cuebot = Cuebot()
             undo.callback(self.cuebot.stop)
-            port = free_port()
+            port = self._setup.port or free_port()
             self.daemon = self._start(port)
             undo.callback(self._stop)
             self.daemon.await_port(port)
             channel, self.stub = self.daemon.await_answer(port)
             undo.callback(channel.close)
-            if not self.cuebot.wait(lambda: bool(self.cuebot.startups), START_TIMEOUT):
-                raise StartError(f"no startup report in {START_TIMEOUT:.0f} s")
+            self._await_report()
             time.sleep(0.5)
             self.pids = [self.daemon.pid, *accounting.descendants(self.daemon.pid)]
             self._undo = undo.pop_all()
@@ -73,10 +90,17 @@ class Session:
     ) -> None:
         self._undo.close()
 
+    def _await_report(self) -> None:
+        if self._setup.reports_to:
+            return
+        if not self.cuebot.wait(lambda: bool(self.cuebot.startups), START_TIMEOUT):
+            raise StartError(f"no startup report in {START_TIMEOUT:.0f} s")
+
     def _make_folders(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="openrqd-bench-"))
         self.folder.chmod(0o755)
         self.token = self.folder.name
+        self.stretches = self.folder / "stretches"
         self.logs, self.tmp, self.state = (self.folder / n for n in ("logs", "tmp", "state"))
         for folder, mode in ((self.logs, 0o1777), (self.tmp, 0o1777), (self.state, 0o700)):
             folder.mkdir()
@@ -86,15 +110,18 @@ class Session:
         values: dict[str, object] = {
             "port": port,
             "cuebot_host": "127.0.0.1",
-            "cuebot_port": self.cuebot.port,
-            "cores": CORES,
-            "timestamps": self._timestamps,
+            "cuebot_port": self._setup.reports_to or self.cuebot.port,
+            "cores": self._setup.cores,
+            "timestamps": self._setup.timestamps,
+            "run_as_user": self._setup.run_as_user,
+            "stretches": self.stretches,
             "workdir": self.folder,
             "conf": self.folder / "agent.conf",
         }
         template = self._agent.template.read_text()
         (self.folder / "agent.conf").write_text(self._agent.fill(template, values))
-        command = [self._agent.fill(word, values) for word in self._agent.command]
+        words = self._agent.command_of(self._setup.way)
+        command = [self._agent.fill(word, values) for word in words]
         return Daemon(command, self.folder, {"TMPDIR": str(self.tmp), "HOME": str(self.state)})
 
     def _stop(self) -> None:
@@ -122,8 +149,8 @@ class Session:
         )
         return answer
 
-    def frame(self, command: str) -> rqd_pb2.RunFrame:
-        """A new frame of one core, as a cuebot would send it."""
+    def frame(self, command: str, points: int = 100) -> rqd_pb2.RunFrame:
+        """A new frame of one core or so many hundredths, as a cuebot would send it."""
         self._frames += 1
         user = self.site.user
         return rqd_pb2.RunFrame(
@@ -140,7 +167,7 @@ class Session:
             log_dir=str(self.logs),
             show="bench",
             shot="shot",
-            num_cores=100,
+            num_cores=points,
             start_time=int(time.time()),
             environment={
                 "CUE_FRAME": str(self._frames),

@@ -11,6 +11,9 @@ from benchmarks.clocks import now
 
 LINE_BYTES = 100
 
+STAMP_BYTES = len("[12:34:56] ")
+"""What a timestamp adds to a line of a log."""
+
 _NUMBERED = re.compile(rb"(\d{8}) (#+)$")
 
 

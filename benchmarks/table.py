@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.results import FLOOR
-from benchmarks.rows import TIMES
 from benchmarks.summary import Line, Spread
+from benchmarks.targets import TIMES
 
-_MARKS = {True: "✓", False: "✗ missed", None: ""}
+_MARKS = {
+    (True, 1): "✓",
+    (True, 2): "✓ the second time",
+    (False, 1): "✗ missed",
+    (False, 2): "✗ missed twice",
+}
 
 
 def figure(value: float) -> str:
@@ -36,7 +41,7 @@ def table(lines: Sequence[Line], agents: Sequence[str], *, targets: bool) -> str
     """A table of lines, with the promises beside them if asked for."""
     floors = any(FLOOR in line.spreads for line in lines)
     names = [*agents, *([FLOOR] if floors else [])]
-    heads = ["measure", *names, "ratio", *(["promised", "kept"] if targets else [])]
+    heads = ["measure", *names, "ratio", *(["target", "Rust agent", "verdict"] if targets else [])]
     rows = [_cells(line, names, targets=targets) for line in lines]
     rule = ["---", *["---:"] * (len(heads) - 1)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rule, *rows))
@@ -46,5 +51,16 @@ def _cells(line: Line, names: Sequence[str], *, targets: bool) -> list[str]:
     cells = [line.label, *(cell(line.spreads.get(n), line.row.unit) for n in names)]
     cells.append(ratio_cell(line))
     if targets:
-        cells += [str(line.row.target), _MARKS[line.met]]
+        cells += [_target(line), line.row.rust or "-", verdict(line)]
     return cells
+
+
+def verdict(line: Line) -> str:
+    """Kept, missed, or not known: what wasn't measured was not kept."""
+    return "? not measured" if line.met is None else _MARKS[line.met, line.attempt]
+
+
+def _target(line: Line) -> str:
+    target = line.row.target
+    unit = line.row.unit if target and target.of != "ratio" else ""
+    return f"{target} {unit}".strip()

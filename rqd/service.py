@@ -13,7 +13,7 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -68,6 +68,7 @@ from rqd.report.messages import FrameFacts
 from rqd.system import oomkills
 from rqd.system.cgroups import CgroupTree
 from rqd.system.cpuquota import read_cpu_quota
+from rqd.system.cpuset import allowed_processors
 from rqd.system.enclosing import enclosing_groups
 from rqd.system.gpus import by_index, by_uuid
 from rqd.system.gpuusage import GpuUsage
@@ -260,7 +261,7 @@ class Assembly:
         home = self._home.membership
         processors = usable_processors(
             machine.cpuinfo_path,
-            affinity=os.sched_getaffinity(0),
+            affinity=affinity(home),
             quota=read_cpu_quota(enclosing_groups("cpu", membership=home)),
         )
         self.log.info(
@@ -685,6 +686,13 @@ def spec_of(request: bytes) -> FrameSpec:
 def ledger(machine: MachineSettings, processors: UsableProcessors) -> Ledger:
     """Offer what is reported, and pin frames to processors that this process may use."""
     return Ledger(processors.pinnable, total=host_shape(machine, processors).total_points)
+
+
+def affinity(membership: str) -> Set[int]:
+    """The processors that the agent may use, and frames in their control group, too."""
+    own = os.sched_getaffinity(0)
+    theirs = allowed_processors(enclosing_groups("cpuset", membership=membership))
+    return own & theirs if theirs is not None and own & theirs else own
 
 
 def measure(sampler: Sampler, running: Mapping[str, IMembers]) -> Mapping[str, FrameUsage]:

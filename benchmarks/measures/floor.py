@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +54,29 @@ def bare_spawn(number: int, frame_ms: int) -> tuple[list[float], list[float]]:
     return started, ended
 
 
+def start(site: Site) -> dict[str, Any]:
+    """The time from the exec of a server in Python that does nothing to its first answer."""
+    began = now()
+    with noop_server() as stub:
+        stub.LaunchFrame(rqd_pb2.RqdStaticLaunchFrameRequest(), timeout=10, wait_for_ready=True)
+        return {"to_answer_s": now() - began}
+
+
+def calls(site: Site) -> dict[str, Any]:
+    """The same keys as those of calls in the running measure."""
+    times = distribution(noop_rpc(site.scale.calls))
+    return {"status_rpc_ms": times, "idle": {"status_rpc_ms": times}}
+
+
 def noop_rpc(number: int) -> list[float]:
     """Times in ms of LaunchFrame calls to a server that only answers."""
+    with noop_server() as stub:
+        return _time_calls(stub, number)
+
+
+@contextmanager
+def noop_server() -> Iterator[rqd_pb2_grpc.RqdInterfaceStub]:
+    """A server that only answers, while it runs."""
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.noop_server"],
         cwd=TREE,
@@ -65,7 +88,7 @@ def noop_rpc(number: int) -> list[float]:
     try:
         port = int(server.stdout.readline())
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            return _time_calls(rqd_pb2_grpc.RqdInterfaceStub(channel), number)
+            yield rqd_pb2_grpc.RqdInterfaceStub(channel)
     finally:
         server.terminate()
         server.communicate()

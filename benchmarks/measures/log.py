@@ -10,26 +10,25 @@ from benchmarks.agents import Agent
 from benchmarks.calls import launch
 from benchmarks.clocks import MachineClock
 from benchmarks.places import SPEW
-from benchmarks.session import Session, Site
+from benchmarks.session import Session, Setup, Site
 from benchmarks.stamps import LINE_BYTES, check_log, first_line_of_spew, read_stamps
 
 
 def take(agent: Agent, site: Site) -> dict[str, Any]:
     """Once without and once with timestamps, each in a session of its own."""
     return {
-        "plain": write(agent, site, timestamps=False),
-        "stamped": write(agent, site, timestamps=True),
+        "plain": write(agent, site, site.scale.plain_lines, timestamps=False),
+        "stamped": write(agent, site, site.scale.log_lines, timestamps=True),
     }
 
 
-def write(agent: Agent, site: Site, *, timestamps: bool) -> dict[str, Any]:
+def write(agent: Agent, site: Site, lines: int, *, timestamps: bool) -> dict[str, Any]:
     """Time one such frame from its launch to its completion's arrival.
 
     Bytes that come to the log after that are counted: an agent that completes first and writes
     later would look faster than it is.
     """
-    lines = site.scale.log_lines
-    with Session(agent, site, "log", timestamps=timestamps) as session:
+    with Session(agent, site, "log", Setup(timestamps=timestamps)) as session:
         time.sleep(1)
         stamp_file = session.tmp / "spew"
         frame = session.frame(f"exec {SPEW} {stamp_file} {lines} {LINE_BYTES}")

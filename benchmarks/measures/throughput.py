@@ -21,12 +21,18 @@ SLOW_ANSWER = 0.8
 
 
 def take(agent: Agent, site: Site) -> dict[str, Any]:
+    """Launch all, with all as usual."""
+    with Session(agent, site, "throughput") as session:
+        return burst(session, site.scale.throughput)
+
+
+def burst(session: Session, number: int) -> dict[str, Any]:
     """Launch all, wait for every completion, and count what came."""
-    with Session(agent, site, "throughput") as session, peak_threads(session) as peak:
+    with peak_threads(session) as peak:
         time.sleep(1)
         machine = MachineClock.read()
         cpu, children = session.cpu(), children_cpu_seconds(session.pids[0])
-        launches = run_true(session, site.scale.throughput)
+        launches = run_true(session, number)
         figures = outcome(session, launches) | {
             "cpu_s": session.cpu() - cpu,
             "children_cpu_s": children_cpu_seconds(session.pids[0]) - children,

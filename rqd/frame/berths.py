@@ -94,6 +94,11 @@ class Berth:
             )
         return SessionMembers(self.supervisor.pid)
 
+    def close(self) -> None:
+        """Its group is gone."""
+        if self._procs is not None:
+            self._procs.close()
+
     def tidy(self) -> None:
         """In a worker: forget what an earlier frame's chain said. Raises OSError.
 
@@ -326,8 +331,8 @@ class Berths:
         return self.discard(berth)
 
     def _left(self, status: int, berth: Berth, gone: Deferred[None]) -> int:
-        if berth.group is not None:
-            remove(berth.group)
+        if berth.group is not None and remove(berth.group):
+            berth.close()
         gone.callback(None)
         return status
 

@@ -26,10 +26,10 @@ another frame may run there. In the child, descriptor 3 is where the frame's out
 supervisor catches every signal that a frame may send to its own group, so that only SIGKILL keeps
 it from recording the end; caught signals go back to their default in the child.
 
-The environment comes from the network. The child exports it where the frame runs as the agent's own
-user and every name is one that a shell passes on untouched; otherwise ``env`` sets it at the very
-end: it never reaches a program that runs with the agent's rights, or one that could still write to
-the chain file.
+The environment comes from the network. A shell exports it where every name is one that shells pass
+on untouched: the child where the frame runs as the agent's own user, else the one that takes over.
+Otherwise ``env`` sets it at the very end. So it never reaches a program that runs with the agent's
+rights for another user, or one that could still write to the chain file.
 """
 
 from __future__ import annotations
@@ -84,6 +84,17 @@ _TAKE_OVER = """\
 [ -x "$1" ] || { echo "$1 can't be executed"; exit 126; }
 echo up || exit 126
 exec "$@" >&3 2>&3 3>&-"""
+#: The same, and it exports what stands between the shell to look for and ``--``: as the frame's
+#: user, and when it can't reach the chain file any more. Spares an ``env``.
+_TAKE_OVER_AS_USER = """\
+[ -x "$1" ] || { echo "$1 can't be executed"; exit 126; }
+echo up || exit 126
+exec >&3 2>&3 3>&-
+shift
+while [ "$1" != -- ]; do export "$1"; shift; done
+shift
+exec "$@"
+"""
 _DIRECT = f"set -- {{command}}\n{_TAKE_OVER.replace('{', '{{').replace('}', '}}')}"
 _LINKED = "exec {command}"
 
@@ -141,15 +152,20 @@ def orders(
     It wants the path that the output is appended to, which is known last: all else is done while
     the disk works.
     """
-    given = environment
+    given, take_over = environment, _TAKE_OVER
     command = [around.shell, script_path]
-    if around.identity is not None or not _is_plain(environment):
-        given = {"PATH": STANDARD_PATH}
+    plain = _is_plain(environment)
+    if not plain:
         command = [program("env"), "-i", "--", *_assignments(environment), *command]
+    elif around.identity is not None:
+        command = [around.shell, *_assignments(environment), "--", *command]
+        take_over = _TAKE_OVER_AS_USER
+    if around.identity is not None or not plain:
+        given = {"PATH": STANDARD_PATH}
     hand_over = _DIRECT
     if links := _links(around):
         hand_over = _LINKED
-        command = [*links, program("sh"), "-c", _TAKE_OVER, "openrqd", *command]
+        command = [*links, program("sh"), "-c", take_over, "openrqd", *command]
     begin = _PREPARE.format(
         offer=_OFFER,
         descriptors=around.descriptors,

@@ -45,12 +45,18 @@ def host_environment(
 ) -> HostEnvironment:
     """Pick what the configuration lets through of the agent's own environment."""
     if use_all:
-        copied = {name: value for name, value in environ.items() if name not in _AGENTS_OWN}
+        own = _AGENTS_OWN | ({"HOME"} if _home_is_state(environ) else set())
+        copied = {each: value for each, value in environ.items() if each not in own}
     else:
         copied = {name: environ[name] for name in names if name in environ}
     copied.pop("PATH", None)
     path = environ.get("PATH", STANDARD_PATH) if use_path else STANDARD_PATH
     return HostEnvironment(name, path, copied)
+
+
+def _home_is_state(environ: Mapping[str, str]) -> bool:
+    """Whether the agent's home is a folder that systemd made for its state: no home for frames."""
+    return environ.get("HOME") in environ.get("STATE_DIRECTORY", "").split(":")
 
 
 def frame_environment(

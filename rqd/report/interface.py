@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from rqd.proto import report_pb2
+from rqd.report import wire
 
 if TYPE_CHECKING:
     from rqd.report.cuebot import CuebotClient
@@ -16,8 +17,7 @@ _SERVICE = "/report.RqdReportInterface/"
 _STARTUP_TIMEOUT = 30.0
 #: Cuebot only queues a status. It is as patient with the agent as the agent with it here.
 _STATUS_TIMEOUT = 10.0
-#: How ``frame_complete_report`` begins in its request: field 1, of a length that follows.
-_REPORT = b"\x0a"
+_REPORT = report_pb2.RqdReportRunningFrameCompletionRequest.FRAME_COMPLETE_REPORT_FIELD_NUMBER
 
 
 class ReportInterface:
@@ -47,16 +47,6 @@ class ReportInterface:
         """
         return self._client.call(
             _SERVICE + "ReportRunningFrameCompletion",
-            b"".join((_REPORT, _varint(len(report)), report)),
+            wire.field(_REPORT, report),
             self._completion_timeout,
         )
-
-
-def _varint(number: int) -> bytes:
-    """As protobuf writes lengths: seven bits a byte, the lowest first."""
-    written = bytearray()
-    while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)

@@ -82,14 +82,8 @@ def core_detail(counts: CoreCounts) -> report_pb2.CoreDetail:
 
 
 def running_frame(frame: FrameFacts) -> report_pb2.RunningFrameInfo:
-    """One frame by itself."""
-    info = report_pb2.RunningFrameInfo()
-    _tell_frame(info, frame)
-    return info
-
-
-def _tell_frame(info: report_pb2.RunningFrameInfo, frame: FrameFacts) -> None:
     """``resource_id`` is that of this launch: Cuebot drops what carries an earlier one."""
+    info = report_pb2.RunningFrameInfo()
     spec = frame.spec
     info.MergeFromString(statistics(frame.usage))
     info.resource_id = text(spec.resource_id)
@@ -106,6 +100,7 @@ def _tell_frame(info: report_pb2.RunningFrameInfo, frame: FrameFacts) -> None:
     info.llu_time = int64(frame.last_output)
     if frame.attributes:
         info.attributes.update(texts(frame.attributes))
+    return info
 
 
 def boot_report(
@@ -116,19 +111,18 @@ def boot_report(
 
 def host_report(
     host: report_pb2.RenderHost,
-    frames: Iterable[FrameFacts],
+    frames: bytes,
     core_info: report_pb2.CoreDetail,
     completions: int = 0,
 ) -> report_pb2.HostReport:
-    """Frames are told in place: a report of many is made between two events of the reactor.
+    """``frames`` are fields of it already (see ``retelling``): it is made between two events.
 
     ``completions`` is how many wait for Cuebot.
     """
     report = report_pb2.HostReport(host=host, core_info=core_info)
     if completions:
         report.host.attributes["completionsWaiting"] = str(completions)
-    for frame in frames:
-        _tell_frame(report.frames.add(), frame)
+    report.MergeFromString(frames)
     _leave_out_processes(report.ByteSize(), report.frames)
     return report
 

@@ -11,6 +11,7 @@ from rqd.log import Logger
 from rqd.proto import report_pb2
 from rqd.report import messages
 from rqd.report.messages import FrameFacts
+from rqd.report.retelling import Retelling
 from rqd.system.condition import HostCondition
 from rqd.system.gpus import GpuTotals
 from rqd.system.host import HostSample
@@ -45,6 +46,7 @@ class Telling:
         self._counts = counts
         self._frames = frames
         self._completions = completions
+        self._retelling = Retelling()
         self._host = report_pb2.RenderHost()
         self._host_at = float("-inf")
         self._host_in: HostCondition | None = None
@@ -55,7 +57,7 @@ class Telling:
     def status(self) -> report_pb2.HostReport:
         counts = messages.core_detail(self._counts())
         host, waiting = self._newest_host(), self._completions()
-        return messages.host_report(host, self._frames(), counts, waiting)
+        return messages.host_report(host, self._retelling.tell(self._frames()), counts, waiting)
 
     def completion(self, frame: FrameFacts, end: FrameEnd) -> bytes:
         """Serialised: it is kept on disk and sent again and again as the same bytes.

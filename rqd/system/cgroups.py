@@ -11,6 +11,7 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 from rqd.log import Logger
 from rqd.system.home import OWN
@@ -135,25 +136,33 @@ def _own_path(membership: str) -> str | None:
 class Procs:
     """Who is in a group, by a file that stays open: to open it costs more than to read it.
 
-    Threads may share it. It is closed with its last reference, so that no thread ever reads what
-    has got its descriptor since.
+    Threads may share it: none ever reads what has got its descriptor after ``close``.
     """
 
     def __init__(self, group: Path) -> None:
         self._descriptor = -1
+        self._reading = Lock()
         with suppress(OSError):
             self._descriptor = os.open(f"{group}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
 
     def pids(self) -> list[int]:
         """The members; none of a group that is gone."""
         try:
-            return [int(pid) for pid in _all_of(self._descriptor).split()]
+            with self._reading:
+                pids = _all_of(self._descriptor)
         except OSError:
             return []
+        return [int(pid) for pid in pids.split()]
+
+    def close(self) -> None:
+        """Nobody is in it any more, as far as this object tells."""
+        with self._reading:
+            descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def __del__(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        self.close()
 
 
 def members(group: Path) -> list[int]:

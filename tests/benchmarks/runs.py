@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from benchmarks.results import Result, Run
 from benchmarks.scale import FULL
+from benchmarks.summary import Line, summarise
 
 ABOUT = {
     "day": "2026-01-31",
@@ -17,10 +19,7 @@ ABOUT = {
     "agents": {"openrqd": "openrqd 1", "classic": "opencue-rqd 1"},
 }
 
-SCALE = {
-    name: getattr(FULL, name)
-    for name in ("throughput", "running", "thread_levels", "log_lines", "leak_frames")
-}
+SCALE = asdict(FULL)
 
 
 def run_of(*results: Result, agents: tuple[str, ...] = ("openrqd", "classic")) -> Run:
@@ -32,6 +31,17 @@ def run_of(*results: Result, agents: tuple[str, ...] = ("openrqd", "classic")) -
 def result(measure: str, agent: str, number: int, figures: Mapping[str, Any]) -> Result:
     """A round that went well."""
     return Result(measure, agent, number, figures, "", 1.0)
+
+
+def again(measure: str, agent: str, figures: Mapping[str, Any]) -> Result:
+    """A round of the second time that a measure was taken."""
+    return Result(measure, agent, 0, figures, "", 1.0, attempt=2)
+
+
+def line_of(run: Run, key: str) -> Line:
+    """The line of a run that shows this figure."""
+    (found,) = (line for line in summarise(run) if line.row.key == key)
+    return found
 
 
 def failed(measure: str, agent: str, number: int, error: str) -> Result:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.agents import CLASSIC, OURS, known_agents
+from benchmarks.agents import CLASSIC, OURS, TWISTD, known_agents
 from rqd.config import load
 
 VALUES = {
@@ -16,6 +16,7 @@ VALUES = {
     "cuebot_port": 5678,
     "cores": 1024,
     "timestamps": True,
+    "run_as_user": False,
     "workdir": "/tmp/somewhere",
 }
 
@@ -42,9 +43,16 @@ class TemplateTests(SynchronousTestCase):
     def test_classic(self) -> None:
         """The classic agent's is an INI, in which true begins with a capital."""
         parser = ConfigParser()
-        parser.read_string(self.filled(CLASSIC, timestamps=False))
+        parser.read_string(self.filled(CLASSIC, timestamps=False, run_as_user=True))
         self.assertEqual(parser["Override"]["RQD_PREPEND_TIMESTAMP"], "False")
+        self.assertEqual(parser["Override"]["RQD_BECOME_JOB_USER"], "True")
         self.assertEqual(parser["Override"]["CUEBOT_GRPC_PORT"], "5678")
+
+    def test_ways(self) -> None:
+        """A way that only one agent has is the other one's usual command."""
+        agents = known_agents()
+        self.assertIn("twistd", agents[OURS].command_of(TWISTD)[0])
+        self.assertEqual(agents[CLASSIC].command_of(TWISTD), agents[CLASSIC].command)
 
     def test_unknown_placeholder(self) -> None:
         """Braces that name nothing stay."""

@@ -6,8 +6,10 @@ import math
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.rows import NONE, ROWS, TITLES, ratio_at_least, ratio_at_most
+from benchmarks.rows import ROWS, TITLES
 from benchmarks.scale import ROUNDS
+from benchmarks.targets import NONE, at_most, ratio_at_least, ratio_at_most
+from tests.benchmarks.runs import SCALE
 
 
 class TargetTests(SynchronousTestCase):
@@ -29,6 +31,7 @@ class TargetTests(SynchronousTestCase):
         """A ratio reads as a factor, a value as a number."""
         self.assertEqual(str(ratio_at_most(0.65)), "≤ 0.65\N{MULTIPLICATION SIGN}")
         self.assertEqual(str(NONE), "≤ 0")
+        self.assertEqual(str(at_most(1.1)), "≤ 1.1")
 
 
 class RowTests(SynchronousTestCase):
@@ -49,3 +52,19 @@ class RowTests(SynchronousTestCase):
         promised = [row for row in ROWS if row.target and row.target.of == "ratio"]
         self.assertTrue(promised)
         self.assertTrue(all(row.better for row in promised))
+
+    def test_ratio_needs_the_other(self) -> None:
+        """Where a ratio is promised, the other agent takes part in each of five rounds or more."""
+        for row in ROWS:
+            if row.target and row.target.of == "ratio":
+                rounds = ROUNDS[row.measure]
+                self.assertEqual(rounds.ours, rounds.others, row)
+                self.assertGreaterEqual(rounds.ours, 5, row)
+
+    def test_labels(self) -> None:
+        """A label, a bar and a title name nothing but what a run's scale has."""
+        for row in ROWS:
+            row.label.format_map(SCALE)
+            row.bar.format_map(SCALE)
+        for title in TITLES.values():
+            title.format(**SCALE, log_megabytes=100)

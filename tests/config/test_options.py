@@ -13,6 +13,7 @@ from rqd.config import Settings, load
 from rqd.tap import Options
 from tests.config.test_loading import TEN_MISTAKES
 from tests.config.texts import write
+from tests.systemd.sockets import Listener
 
 
 class OptionsTests(SynchronousTestCase):
@@ -37,6 +38,14 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.options.loaded.settings.grpc.rqd_port, 1)
         self.assertEqual(self.options.loaded.path, path)
         self.assertEqual(len(self.options.loaded.warnings), 1)
+
+    def test_service_of_systemd(self) -> None:
+        """Where systemd listens it hears the first problem, and how many more there are."""
+        path = write(self, TEN_MISTAKES)
+        with Listener() as systemd:
+            self.run_options("--config", path, NOTIFY_SOCKET=systemd.address)
+            (said,) = systemd.heard()
+        self.assertRegex(said, rb"\ASTATUS=configuration: [a-z.]+_?.*and 9 more, see the journal")
 
     def test_ten_mistakes(self) -> None:
         """A configuration with ten mistakes ends with ten lines and status 78."""

@@ -1,7 +1,7 @@
 """``python -m tests.deb``: the scenarios on each kind of machine; status 1 if any fails.
 
-They run side by side, each in a process, a network and mounts of its own, so that ports don't
-collide and nothing outlives it. Its output goes to ``.cache/test-deb-<release>-<view>.log``.
+They run side by side, each with a network and mounts of its own, so that ports don't collide. Its
+output goes to ``.cache/test-deb-<release>-<view>.log``.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ KINDS = {"bookworm": (UNIFIED, HYBRID, LEGACY), "trixie": (UNIFIED, HYBRID)}
 #: Seconds that one kind of machine may take.
 LIMIT = 660.0
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "dpkg-scanpackages", "dpkg-deb", "unshare", "ip")
+#: Own network, mounts and processes: when it ends, however it does, all of it has ended.
+_ALONE = ("unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child")
 _SCENARIOS = "tests.deb.scenarios"
 
 
@@ -62,14 +64,15 @@ def what_is_lacking() -> Iterator[str]:
         yield "control groups that can be written to"
     if "overlay" not in Path("/proc/filesystems").read_text():
         yield "overlayfs"
-    if not any(packages(release) for release in KINDS):
+    if not all(packages(release) for release in KINDS):
         yield "packages (make deb)"
 
 
 def packages(release: str) -> list[Path]:
-    """Those that were built for a release, or for all."""
-    built = SOURCE_TREE / "build" / "deb"
-    return sorted((built / release).glob("*.deb")) or sorted(built.glob("*.deb"))
+    """Those that ``make deb`` built for a release, of each the newest."""
+    built = (SOURCE_TREE / "build" / "deb" / release).glob("*.deb")
+    newest = sorted(built, key=lambda package: package.stat().st_mtime)
+    return list({package.name.partition("_")[0]: package for package in newest}.values())
 
 
 def start(release: str, view: str) -> Kind:
@@ -83,7 +86,7 @@ def start(release: str, view: str) -> Kind:
         "OPENRQD_DEB_PACKAGES": " ".join(map(str, found)),
     }
     trial = [sys.executable, "-m", "twisted.trial", "--temp-directory", f".cache/trial-deb-{name}"]
-    alone = ["unshare", "--net", "--mount", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    alone = [*_ALONE, "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
     log = SOURCE_TREE / ".cache" / f"test-deb-{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

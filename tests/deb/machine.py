@@ -7,6 +7,7 @@ that), and its files are a layer above a tree that others use as well.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -86,7 +87,7 @@ class Machine:
     def __init__(self, root: Path, *, view: str) -> None:
         self.root = root
         self._view = view
-        self._name = f"openrqd-test-{os.getpid()}"
+        self._name = f"openrqd-test-{secrets.token_hex(4)}"
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
 
@@ -109,7 +110,7 @@ class Machine:
                 stderr=console,
                 env=environ,
             )
-        self._find_leader()
+        self._leader = until(self._first_process, "a first process")
         until(self._is_up, f"the boot of {self.root}")
 
     def wait_for_reboot(self) -> None:
@@ -133,27 +134,29 @@ class Machine:
     def close(self) -> None:
         """Off, whatever state it is in."""
         if self.is_on:
-            with suppress(ProcessLookupError):
-                self.pull_the_plug()
+            self._leader = self._leader or until(self._first_process, "a first process")
+            self.pull_the_plug()
 
     def _end(self) -> None:
         assert self._nspawn is not None
         self._nspawn.wait(PATIENCE)
+        self._leader = 0
         for tree in TREES:
             for folder, _, _ in os.walk(tree / self._name, topdown=False):
                 with suppress(OSError):
                     os.rmdir(folder)
 
-    def _find_leader(self) -> None:
-        (self._leader,) = until(self._children, "a leader")
-
-    def _children(self) -> list[int]:
-        assert self._nspawn is not None
-        if self._nspawn.poll() is not None:
+    def _first_process(self) -> int:
+        """Our number of the machine's number 1; 0 while nspawn still prepares it."""
+        if not self.is_on:
             raise AssertionError(f"no boot: {Path(self.root, '../console').read_text()[-2000:]}")
+        assert self._nspawn is not None
         pid = self._nspawn.pid
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(child) for child in text.split()]
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(OSError):
+                if _numbers(Path(f"/proc/{child}/status"))[1:] == ["1"]:
+                    return int(child)
+        return 0
 
     def _is_up(self) -> bool:
         state = self.run("systemctl", "is-system-running", check=False)
@@ -200,12 +203,15 @@ class Machine:
         namespace = os.readlink(f"/proc/{self._leader}/ns/pid")
         for status in Path("/proc").glob("[0-9]*/status"):
             with suppress(OSError):
-                theirs = status.read_text().partition("NSpid:\t")[2].split("\n")[0].split()[1:]
-                if os.readlink(status.with_name("ns") / "pid") == namespace and theirs == [
-                    f"{inside}"
-                ]:
+                theirs = os.readlink(status.with_name("ns") / "pid")
+                if theirs == namespace and _numbers(status)[1:] == [f"{inside}"]:
                     return int(status.parent.name)
         raise AssertionError(f"no process {inside}")
 
     def path(self, inside: str) -> Path:
         return Path(f"{self.root}{inside}")
+
+
+def _numbers(status: Path) -> list[str]:
+    """A process's pid in each of the namespaces that it is in, the outermost first."""
+    return status.read_text().partition("NSpid:")[2].partition("\n")[0].split()

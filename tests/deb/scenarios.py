@@ -148,6 +148,8 @@ class InstallTests(MachineCase):
         self.assertEqual(self.machine.property("ActiveState"), "active")
         until(lambda: "Cuebot answers" in self.machine.property("StatusText"), "a status")
         self.assertEqual(self.machine.run("systemctl", "--failed", "--no-legend").strip(), "")
+        units = ("openrqd.service", "openrqd-frames.service")
+        self.assertEqual(self.machine.run("systemd-analyze", "verify", "--man=no", *units), "")
         self.assertEqual(self.machine.path("/var/lib/openrqd").stat().st_mode & 0o777, 0o700)
         self.assert_journal_fields(frame)
 
@@ -200,6 +202,11 @@ class InstalledCase(MachineCase):
         self.machine.boot()
         self.farm.wait_for_agent()
 
+    def agent(self) -> int:
+        """The pid of the agent as we see it, not as the machine counts."""
+        inside = self.machine.property("MainPID")
+        return self.machine.pid(int(inside))
+
 
 class GoOnCase(InstalledCase):
     """Frames that run, and an agent that suffers."""
@@ -213,11 +220,6 @@ class GoOnCase(InstalledCase):
         self.farm.wait_for_agent(self.startups)
         self.farm.wait_for_lines(self.frames)
         self.assert_whole(self.frames)
-
-    def agent(self) -> int:
-        """The pid of the agent as we see it, not as the machine counts."""
-        inside = self.machine.property("MainPID")
-        return self.machine.pid(int(inside))
 
 
 class FramesGoOnTests(GoOnCase):
@@ -286,7 +288,8 @@ class FramesGoOnTests(GoOnCase):
     def test_limits(self) -> None:
         """All frames are in one place, that shows in systemctl status and takes limits."""
         status = self.machine.run("systemctl", "status", "--no-pager", "openrqd-frames")
-        self.assertEqual(len(re.findall(r"─ *\d+ /bin/bash /tmp/openrqd-", status)), FRAMES, status)
+        scripts = set(re.findall(r"─ *\d+ /bin/bash (/tmp/openrqd-\S+)", status))
+        self.assertEqual(len(scripts), FRAMES, status)
         own = self.machine.run("systemctl", "status", "--no-pager", "openrqd")
         self.assertNotIn("/tmp/openrqd-", own)
         listed = self.machine.run("systemd-cgls", "--no-pager", "--unit", "openrqd-frames.service")
@@ -374,6 +377,17 @@ class StopTests(InstalledCase):
         self.machine.run("systemctl", "stop", "openrqd")
         print_figure("stop without a Cuebot", time.monotonic() - began)
         self.farm.start()
+        self.machine.run("systemctl", "start", "openrqd")
+        self.farm.wait_for_ends(frames)
+        self.assert_once(frames)
+
+    def test_killed_during_a_stop(self) -> None:
+        """What an agent leaves that dies while it is being stopped ends all the same."""
+        frames = self.farm.launch_printers(FRAMES, deaf=DEAF)
+        agent = self.agent()
+        self.machine.run("systemctl", "--no-block", "stop", "openrqd")
+        os.kill(agent, signal.SIGKILL)
+        until(lambda: not self.processes(), "an end of all frames")
         self.machine.run("systemctl", "start", "openrqd")
         self.farm.wait_for_ends(frames)
         self.assert_once(frames)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import tempfile
+import unittest
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ PLAIN = {"A": "1", "PATH": "/bin"}
 NAMES = st.from_regex(r"[A-Z_]{1,9}", fullmatch=True).map("X".__add__)
 #: What a request may hold: any text but NUL.
 TEXTS = st.binary(max_size=40).map(lambda text: os.fsdecode(text.replace(b"\0", b"")))
+
+needs_root = unittest.skipIf(os.geteuid() != 0, "only root can become somebody else")
 
 
 def around(**changes: Any) -> Surroundings:
@@ -113,9 +117,7 @@ class OrdersTests(SynchronousTestCase):
     def test_order(self) -> None:
         """What needs the agent's rights comes before they are given up, the shell comes last."""
         everything = command(ordered(threads=(1,), nice=True, identity=ARTIST))
-        places = [
-            everything.index(program(name)) for name in ("taskset", "nice", "setpriv", "sh", "env")
-        ]
+        places = [everything.index(program(name)) for name in ("taskset", "nice", "setpriv", "sh")]
         self.assertEqual(places, sorted(places))
         self.assertEqual(everything[-2:], ["/bin/bash", "/tmp/f.sh"])
 
@@ -125,6 +127,14 @@ class OrdersTests(SynchronousTestCase):
         self.assertEqual(exported(words), {"PATH": STANDARD_PATH})
         became = command(words)
         self.assertLess(became.index(program("setpriv")), became.index("LD_PRELOAD=/evil.so"))
+
+    def test_plain_environment_behind_setpriv(self) -> None:
+        """A plain one, too, though no ``env`` sets it."""
+        words = ordered({"A": "1"}, identity=ARTIST)
+        self.assertEqual(exported(words), {"PATH": STANDARD_PATH})
+        became = command(words)
+        self.assertLess(became.index(program("setpriv")), became.index("A=1"))
+        self.assertNotIn(program("env"), became)
 
     def test_clean_links(self) -> None:
         """Links that run before the frame is itself are not led astray."""
@@ -180,6 +190,14 @@ class RunTests(SynchronousTestCase):
         )
         return ended.stdout, output.read_bytes() if output.exists() else b""
 
+    def run_as_nobody(self, script: str, environment: Mapping[str, str]) -> tuple[bytes, bytes]:
+        """The same as a user who could not read what lies in a folder of the tests."""
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            self.folder = Path(folder)
+            nobody = Identity(65534, 65534, ())
+            return self.run_orders(script, environment, identity=nobody, folder="/")
+
     def test_account(self) -> None:
         """The chain tells of its birth, its start and its end; the output goes elsewhere."""
         said, written = self.run_orders("echo out; echo err >&2; exit 3\n", {"A": "1"})
@@ -190,6 +208,23 @@ class RunTests(SynchronousTestCase):
         """Nothing is run without orders, and the account doesn't say that anything was."""
         ended = subprocess.run(supervisor(""), input=b"", stdout=subprocess.PIPE, check=False)
         self.assertRegex(ended.stdout, rb"\Aborn \d+\n\Z")
+
+    def test_groups(self) -> None:
+        """A supervisor moves to its group and to those beside it, of which some may be gone."""
+        folders = [self.folder / name for name in ("own", "gone", "beside")]
+        for folder in (folders[0], folders[2]):
+            folder.mkdir()
+        own, *beside = map(str, folders)
+        ended = subprocess.run(
+            supervisor(own, beside),
+            input=b"",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        self.assertRegex(ended.stdout, rb"\Aborn \d+\n\Z")
+        for folder in (folders[0], folders[2]):
+            self.assertEqual((folder / "cgroup.procs").read_text(), "0\n")
 
     def test_one_after_the_other(self) -> None:
         """A supervisor carries out orders as they come, each in surroundings of its own."""
@@ -250,6 +285,23 @@ class RunTests(SynchronousTestCase):
         """The frame may open as many files as it is given, and has none of the chain's."""
         _, written = self.run_orders("ulimit -Sn; ls /proc/self/fd", {}, descriptors=123)
         self.assertEqual(written, b"123\n0\n1\n2\n3\n")  # 3: for the listing
+
+    @needs_root
+    @settings(max_examples=30, deadline=None)
+    @given(st.dictionaries(NAMES, TEXTS, max_size=4))
+    def test_any_text_as_user(self, environment: dict[str, str]) -> None:
+        """Every byte of the environment comes through to a user's frame as well."""
+        said, written = self.run_as_nobody("exec /usr/bin/env -0\n", environment)
+        pairs = (line.partition("=") for line in os.fsdecode(written).split("\0") if line)
+        found = {name: value for name, _, value in pairs if name.startswith("X")}
+        self.assertEqual(found, environment)
+        self.assertRegex(said, rb"\Aborn \d+\nup\nexit 0\n\Z")
+
+    @needs_root
+    def test_chain_is_out_of_reach(self) -> None:
+        """A user's frame has nothing of the chain's open, and is nobody else."""
+        _, written = self.run_as_nobody("ls /proc/self/fd; id -u", {"A": "1"})
+        self.assertEqual(written, b"0\n1\n2\n3\n65534\n")  # 3: for the listing
 
     @settings(max_examples=60, deadline=None)
     @given(st.dictionaries(NAMES, TEXTS, max_size=4), TEXTS)

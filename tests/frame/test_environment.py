@@ -165,6 +165,13 @@ class HostEnvironmentTests(SynchronousTestCase):
         """Named variables come through where the host has them."""
         self.assertEqual(self.picked(names=("SITE", "NOPE")).copied, {"SITE": "x"})
 
+    def test_service(self) -> None:
+        """What systemd says to the agent is not said to frames, nor is its state their home."""
+        service = {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "1", "HOME": "/var/lib/openrqd"}
+        service |= {"STATE_DIRECTORY": "/var/lib/openrqd", "SITE": "x"}
+        picked = host_environment("h", service, use_path=False, use_all=True, names=())
+        self.assertEqual(picked.copied, {"SITE": "x"})
+
     def test_all(self) -> None:
         """All of them, but the search path has a switch of its own."""
         picked = self.picked(use_all=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 #: Threads that an agent may start once there is work: its pools grow to their limits and stay
 #: (docs/architecture.md), whatever the number of calls and frames.
 POOLS = 32
-#: Descriptors by which an agent may hold more at one time than at another: two for each supervisor
-#: that waits for a frame, and their number varies.
-BERTHS = 8
+#: Descriptors by which an agent may hold more at one time than at another: three for each
+#: supervisor that waits for a frame, and their number varies.
+BERTHS = 12
 
 
 @dataclass(frozen=True, slots=True)

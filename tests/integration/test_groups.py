@@ -63,3 +63,11 @@ class ProcsTests(TestCase):
         """Nobody is in a group that is gone."""
         self.assertTrue(cgroups.remove(self.group))
         self.assertEqual(self.procs.pids(), [])
+
+    def test_closed(self) -> None:
+        """Once it is closed, nobody is there, whatever has its descriptor now."""
+        with self.run_here(":") as shell:
+            self.procs.close()
+            with open("/proc/self/stat", "rb"):
+                self.assertEqual(self.procs.pids(), [])
+            shell.communicate()

@@ -47,6 +47,16 @@ class HeartbeatTests(SynchronousTestCase):
             self.calls.take()
             self.clock.advance(INTERVAL)
 
+    def test_pace(self) -> None:
+        """Another interval counts from the next report on."""
+        self.heartbeat.start()
+        self.calls.take()
+        self.heartbeat.pace(INTERVAL / 4)
+        self.clock.advance(INTERVAL)
+        self.calls.take()
+        self.clock.advance(INTERVAL / 4)
+        self.assertEqual(len(self.calls.sent), 3)
+
     def test_change(self) -> None:
         """A change is reported soon, and many changes by one report."""
         self.heartbeat.start()

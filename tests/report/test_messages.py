@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.frame.exits import COULD_NOT_START, FrameEnd
 from rqd.proto import host_pb2, report_pb2
 from rqd.report import messages
+from rqd.report.retelling import Retelling
 from rqd.system.condition import HostCondition, IdleAction
 from rqd.system.gpus import GpuTotals
 from rqd.system.reservations import CoreCounts
@@ -203,7 +204,7 @@ class FrameTests(SynchronousTestCase):
     def test_status(self) -> None:
         """A status report has the host, its frames and where its cores are."""
         cores = messages.core_detail(CoreCounts(total=200, idle=100, locked=0, booked=100))
-        frames = [frame_facts()]
+        frames = Retelling().tell([frame_facts()])
         self.assertEqual(
             as_json(messages.host_report(host(), frames, cores)),
             {
@@ -216,7 +217,9 @@ class FrameTests(SynchronousTestCase):
     def test_too_large(self) -> None:
         """A status too large for a gRPC server goes without the processes of the largest frames."""
         crowd = usage(*(process_sample(pid=pid) for pid in range(60_000)))
-        frames = [frame_facts(), frame_facts(usage=crowd), frame_facts(usage=SMALL)]
+        frames = Retelling().tell(
+            [frame_facts(), frame_facts(usage=crowd), frame_facts(usage=SMALL)]
+        )
         report = messages.host_report(host(), frames, messages.core_detail(CoreCounts(0, 0, 0, 0)))
         self.assertLess(report.ByteSize(), 10_000)
         self.assertEqual(report.frames[1].rss, 728148)

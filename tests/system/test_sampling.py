@@ -50,6 +50,13 @@ class SamplingTests(SynchronousTestCase):
         self.clock.pump([5.0] * 3)
         self.assertEqual(len(self.delivered), 3)
 
+    def test_pace(self) -> None:
+        """Another interval counts from the next tick on, and from the start if there was none."""
+        sampling = self.start()
+        sampling.pace(2.0)
+        self.clock.pump([5.0, 2.0, 2.0])
+        self.assertEqual(len(self.delivered), 3)
+
     def test_failed(self) -> None:
         """A pass that fails is logged, and the next one comes."""
         self.start()
