@@ -179,6 +179,20 @@ class InstallTests(MachineCase):
         self.machine.run("systemctl", "stop", "holder.socket")
         self.farm.wait_for_agent()
 
+    def test_preseeded(self) -> None:
+        """A configuration that is there before is kept, and nobody is asked."""
+        prepare(self.machine)
+        config = self.machine.path("/etc/openrqd/rqd.yaml")
+        config.parent.mkdir()
+        config.write_text("machine: {custom_tags: [preseeded]}\n")
+        self.machine.boot()
+        self.machine.run("apt-get", "update")
+        keep = ("-o", "Dpkg::Options::=--force-confold")
+        self.machine.run(*INSTALL, *keep, *(f"/root/{package.name}" for package in PACKAGES))
+        self.farm.wait_for_agent()
+        self.assertEqual(config.read_text(), "machine: {custom_tags: [preseeded]}\n")
+        self.assertEqual(self.machine.property("ActiveState"), "active")
+
 
 class InstalledCase(MachineCase):
     """A machine on which the package is installed, and the service is up."""
@@ -461,6 +475,20 @@ class PackageTests(InstalledCase):
         self.assertTrue(frames[0].log(self.machine).exists())
         units = self.machine.run("systemctl", "list-units", "--all", "--no-legend", "openrqd*")
         self.assertEqual(units.strip(), "")
+
+    def test_read_only(self) -> None:
+        """A root that can't be written to will do, with the folders of docs/sites.md apart."""
+        writable = f"/var/lib/openrqd /tmp {LOGS} /run /dev /proc /sys"
+        drop_in = self.machine.path("/etc/systemd/system/openrqd.service.d/read-only.conf")
+        drop_in.write_text(f"[Service]\nReadOnlyPaths=/\nReadWritePaths={writable}\n")
+        self.machine.run("systemctl", "daemon-reload")
+        startups = self.farm.startups
+        self.machine.run("systemctl", "restart", "openrqd")
+        self.farm.wait_for_agent(startups)
+        frame = self.farm.launch("touch /var/tmp/x; echo $?")
+        self.assertEqual(self.farm.wait_for_ends([frame]), {frame.id: (0, 0)}, self.said())
+        self.assertIn("Read-only", frame.log(self.machine).read_text())
+        self.assertNotIn("Read-only", self.machine.journal())
 
     def test_broken_configuration(self) -> None:
         """The service fails at once and for good, and says why in one line."""
