@@ -36,7 +36,7 @@ UNIT := $(addprefix tests.,$(UNIT)) $(patsubst tests/%.py,tests.%,$(wildcard tes
 
 DEBIAN_PACKAGES := python3-venv python3-twisted python3-grpcio python3-protobuf python3-psutil \
 	python3-yaml python3-voluptuous python3-hypothesis python3-fuse fuse strace \
-	protobuf-compiler protobuf-compiler-grpc gcc libc6-dev
+	protobuf-compiler protobuf-compiler-grpc gcc libc6-dev shellcheck systemd
 RELEASES := bookworm trixie
 
 .PHONY: help
