@@ -317,15 +317,15 @@ class Containers:
         return Image(found, self._accounts[found])
 
     async def _pull(self, name: str, say: Callable[[str], None]) -> None:
-        pull = self._pulls.get(name)
-        if pull is None:
-            pull = self._pulls[name] = _Pull()
+        waiting: Deferred[None] = Deferred()
+        begins = name not in self._pulls
+        pull = self._pulls.setdefault(name, _Pull())
+        pull.waiting.append(waiting)
+        pull.listeners.append(say)
+        if begins:
             progress = Progress(name, partial(self._from_thread, pull.say))
             pulling = self.ask(_PULLS, self._engine.pull, name, progress)
             pulling.addBoth(self._pulled, name)
-        waiting: Deferred[None] = Deferred()
-        pull.waiting.append(waiting)
-        pull.listeners.append(say)
         patience = self.terms.settings.pull_timeout
         try:
             await within(waiting, patience, reactor=self._reactor)

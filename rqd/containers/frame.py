@@ -85,6 +85,11 @@ class _InContainer(Accounted):
             return None
         return facts
 
+    def _leave_berth(self) -> None:
+        """No other frame gets the container; its chain file goes with the record."""
+        if self.berth is not None and not self._swept:
+            self._containers.discard(self._container)
+
     def _is_oom_kill(self, ended: Exit) -> bool:
         """Its own kills are counted: what the kernel killed elsewhere is not its affair."""
         return ended.failed and self._oom_kills > 0

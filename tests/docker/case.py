@@ -44,6 +44,7 @@ def in_containers(**settings: dict[str, Any]) -> Callable[[Callable[[Any, Agent]
         "docker_images": {"small": SMALL, "larger": LARGER, "absent": "openrqd-test/absent:1"},
         "docker_default_image": SMALL,
         "default_gid": 1000,
+        "docker_mounts": [{"target": "{folder}", "source": "{folder}"}],
         **settings.pop("runner", {}),
     }
 

@@ -3,58 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from tests.docker.case import DockerCase, in_containers
 from tests.integration.agent import Agent
-from tests.integration.log_frames import until
+from tests.integration.place_contract import place_contract
 
 #: Points; a whole core.
 CORE = 100
 
 
-class EndTests(DockerCase):
-    """Exit statuses and signals."""
+class ContainerPlaceTests(place_contract(in_containers)):  # type: ignore[misc]
+    """Containers pass the contract of places."""
 
-    @in_containers()
-    async def test_statuses(self, agent: Agent) -> None:
-        """A command's own status is reported, and what it printed is in the log, in order."""
-        frames = {
-            (0, 0): agent.launch("echo one; echo two >&2; echo three"),
-            (7, 0): agent.launch("echo one; echo two >&2; echo three; exit 7"),
-            (200, 0): agent.launch("echo one; echo two >&2; echo three; exit 200"),
-            (1, 11): agent.launch("echo one; echo two >&2; echo three; kill -SEGV $$"),
-            (1, 9): agent.launch("echo one; echo two >&2; echo three; kill -KILL $$"),
-        }
-        for end, frame in frames.items():
-            self.assertEqual(await frame.ended(), end, frame.log)
-            self.assertEqual(await frame.printed(), b"one\ntwo\nthree\n")
 
-    @in_containers()
-    async def test_killed(self, agent: Agent) -> None:
-        """TERM reaches all of the frame, which may end in its own way; the container goes."""
-        frame = agent.launch("trap 'echo asked; exit 4' TERM; echo up; while :; do sleep 0.1; done")
-        await frame.says(b"up")
-        agent.kill(frame.id, "because")
-        self.assertEqual(await frame.ended(), (4, 0))
-        self.assertIn(b"asked\n", frame.output)
-        self.assertEqual(frame.footer_value("killMessage"), "because")
-
-    @in_containers(runner={"kill_monitor_timeout": "300ms"})
-    async def test_killed_by_force(self, agent: Agent) -> None:
-        """What ignores TERM is killed after its grace, with all that it has forked."""
-        frame = agent.launch(
-            "trap '' TERM; (setsid sleep 900 &) ; (trap '' TERM; sleep 901) & echo up; sleep 902"
-        )
-        await frame.says(b"up")
-        agent.kill(frame.id)
-        self.assertEqual(await frame.ended(), (1, 9))
-
-    @in_containers()
-    async def test_daemons(self, agent: Agent) -> None:
-        """What a frame leaves behind ends with it."""
-        frame = agent.launch("(setsid sleep 900 </dev/null >/dev/null 2>&1 &); echo over")
-        self.assertEqual(await frame.ended(), (0, 0))
+class MemoryTests(DockerCase):
+    """The kernel's kills for want of memory."""
 
     @in_containers()
     async def test_memory(self, agent: Agent) -> None:
@@ -73,27 +36,6 @@ class EndTests(DockerCase):
         frame = agent.launch(hungry, hard_memory_limit=40 << 10)
         self.assertEqual(await frame.ended(), (0, 0))
         self.assertIn(b"goes on\n", frame.output)
-
-    @in_containers(runner={"log_max_size": "100KB"})
-    async def test_log_limit(self, agent: Agent) -> None:
-        """A log that grows over its limit ends the frame, as on the host."""
-        frame = agent.launch("yes")
-        self.assertEqual((await frame.ended())[0], 287)
-
-    @in_containers(
-        runner={"log_exit_status_rules": [{"name": "x", "regex": "no license", "exit_status": 330}]}
-    )
-    async def test_rules(self, agent: Agent) -> None:
-        """Exit-status rules see the output of containers."""
-        frame = agent.launch("echo no license; exit 3")
-        self.assertEqual(await frame.ended(), (330, 0))
-
-    @in_containers(runner={"prepend_timestamp": False})
-    async def test_direct(self, agent: Agent) -> None:
-        """Without timestamps the frame writes to its log itself."""
-        frame = agent.launch("echo one; echo two >&2; exit 3")
-        self.assertEqual(await frame.ended(), (3, 0))
-        self.assertIn(b"\none\ntwo\n", frame.log)
 
 
 class InsideTests(DockerCase):
@@ -183,22 +125,6 @@ class InsideTests(DockerCase):
         self.assertEqual(lines[7].split()[1], b"0" * 16)
         self.assertEqual(lines[8], b"docker-init")
         self.assertEqual(lines[9], b"50")
-
-    @in_containers()
-    async def test_seen(self, agent: Agent) -> None:
-        """It is sampled by the pids of this host, and its folders are where they are."""
-        frame = agent.launch(f"pwd; touch {agent.temp}/made {agent.logs}/made; echo up; sleep 300")
-        await frame.says(b"up")
-        await until(lambda: bool(agent.info(frame.id).max_rss))
-        pids = [stat.stat.pid for stat in agent.info(frame.id).children.children]
-        self.assertTrue(pids)
-        for pid in pids:
-            os.kill(int(pid), 0)
-        self.assertTrue(
-            os.path.exists(f"{agent.temp}/made") and os.path.exists(f"{agent.logs}/made")
-        )
-        agent.kill(frame.id)
-        self.assertEqual(await frame.ended(), (1, signal.SIGTERM))
 
     @in_containers()
     async def test_told(self, agent: Agent) -> None:

@@ -38,17 +38,6 @@ class DeathTests(DockerCase):
         self.assertEqual(runs.output, _PRINTED)
 
     @in_containers()
-    async def test_killed_after_restart(self, agent: Agent) -> None:
-        """A frame of an earlier agent is sampled, and ended as all are."""
-        frame = agent.launch("echo up; sleep 900")
-        await frame.says(b"up")
-        await agent.end(signal.SIGKILL)
-        await agent.start_again()
-        await until(lambda: bool(agent.info(frame.id).max_rss))
-        agent.kill(frame.id, "enough")
-        self.assertEqual(await frame.ended(), (1, 15))
-
-    @in_containers()
     async def test_engine_killed(self, agent: Agent) -> None:
         """Frames go on without their engine, and end; new ones are refused until it is back."""
         gate = agent.gate()
