@@ -8,6 +8,7 @@
 #   make fuzz    100,000 requests of any bytes to a real agent
 #   make chaos   10,000 frames under an agent that is killed 200 times; into .cache/chaos
 #   make weekend 20,000 completions that wait for Cuebot, by a fake clock and with a real agent
+#   make test-docker  frames in containers, on an engine of its own (needs root)
 #   make test-deb  the package on machines of Debian 12 and 13, each with a systemd of its own
 #   make demo    a little production through dummy-cuebot and openrqd
 #   make deb     Debian's packages for bookworm and trixie, into build/deb (needs root)
@@ -148,6 +149,22 @@ weekend: setup
 	@mkdir -p $(CACHE)
 	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-weekend \
 		tests.test_weekend tests.integration.test_outbox
+
+# An engine of its own, with its own data and socket; Debian's is installed where none is. Ends with
+# figures of fifty containers at once.
+.PHONY: test-docker
+test-docker: export DEBIAN_FRONTEND=noninteractive
+test-docker: setup
+	@mkdir -p $(CACHE)
+	if [ "$$(id -u)" = 0 ] && ! { command -v dockerd && command -v busybox; } >/dev/null
+	then
+		echo "installing Debian's container engine"
+		apt-get update -qq
+		apt-get install -qq -y --no-install-recommends docker.io busybox-static >/dev/null
+	fi
+	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-docker \
+		tests.docker.frames tests.docker.troubles tests.docker.chaos 2>&1 \
+		| tee $(CACHE)/docker.log
 
 # What test-deb needs besides; only it does.
 MACHINE_PACKAGES := mmdebstrap systemd-container dpkg-dev iproute2

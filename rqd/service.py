@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -90,6 +90,8 @@ from rqd.system.usable import UsableProcessors, usable_processors
 from rqd.system.usage import FrameUsage
 
 if TYPE_CHECKING:
+    from rqd.containers.containers import Containers
+    from rqd.frame.adopted import AdoptedFrame
     from rqd.rereading import Rereading
     from rqd.systemd.attendant import Attendant
 
@@ -257,7 +259,7 @@ class Assembly:
     # -- the rooms -----------------------------------------------------------------------------
 
     def _assemble_host(self) -> None:
-        machine = self._settings.machine
+        machine, runner = self._settings.machine, self._settings.runner
         home = self._home.membership
         processors = usable_processors(
             machine.cpuinfo_path,
@@ -281,7 +283,12 @@ class Assembly:
         in_worker = partial(self._workers.run, machine.temp_path)
         self._temp = TempStorage(machine.temp_path, in_worker=in_worker)
         self._host = HostSampler(
-            machine, processors, name=self._name, temp_storage=self._temp, membership=home
+            machine,
+            processors,
+            name=self._name,
+            temp_storage=self._temp,
+            membership=home,
+            systems=runner.docker_images if runner.run_on_docker else (),
         )
         self._gpus = GpuWatch(
             NvmlDriver(),
@@ -306,7 +313,7 @@ class Assembly:
         self._telling = Telling(
             clock=self._reactor,
             sample=self._host.sample,
-            condition=lambda: self._standing.condition._replace(withheld=self._withholding.reason),
+            condition=lambda: self._standing.condition._replace(withheld=self._withheld()),
             gpus=lambda: self._gpus.totals,
             counts=self._ledger.counts,
             frames=lambda: map(facts_of, self._roster.all()),
@@ -390,6 +397,9 @@ class Assembly:
             frames=self._roster.all,
             time=time.time,
         )
+        self._containers: Containers | None = None
+        if runner.run_on_docker:
+            self._assemble_containers()
         self._housekeeping = Housekeeping(
             self._records, reactor=self._reactor, disk=self._disk, keys=self._roster.keys
         )
@@ -399,6 +409,42 @@ class Assembly:
             workers=self._workers,
             frames=self._roster.all,
         )
+
+    def _assemble_containers(self) -> Containers:
+        """The engine, and what it runs for us; only where frames are in containers, or were."""
+        from rqd.containers.containers import Containers
+        from rqd.containers.containers import Terms as ContainerTerms
+        from rqd.containers.engine import DockerEngine
+
+        runner, docker = self._settings.runner, self._settings.docker
+        containers = Containers(
+            runner.snapshots_path,
+            ContainerTerms(
+                docker,
+                runner.docker_images,
+                runner.docker_default_image,
+                runner.docker_mounts,
+                agent=tree_name(runner.snapshots_path),
+            ),
+            engine=DockerEngine(docker),
+            reactor=self._reactor,
+            watching=self._reactor,
+            from_thread=self._reactor.callFromThread,
+            workers=self._workers,
+            disk=self._disk,
+            changed=self._tell_cuebot,
+        )
+        containers.prepare()
+        self._containers = containers
+        return containers
+
+    def _contained(self, *found: Any, **facts: Any) -> AdoptedFrame:
+        """A frame of an earlier agent's that was in a container."""
+        from rqd.containers.frame import AdoptedContainer
+
+        containers = self._containers or self._assemble_containers()
+        recorded, spec = found
+        return AdoptedContainer(recorded, spec, containers, self._site, **facts)
 
     def _assemble_host_room(self) -> None:
         self._room = HostRoom(
@@ -503,8 +549,11 @@ class Assembly:
             groups=self._groups,
             parse=spec_of,
             used=used.get,
+            contained=self._contained,
         )
         recovery.run()
+        if self._containers is not None:
+            self._containers.start()
         for frame in self._roster.all():
             self._sampler.know(frame.key, frame.usage)
             self._gpu_usage.know(frame.key, frame.usage.max_gpu)
@@ -545,6 +594,8 @@ class Assembly:
         self._high_water.keep()
         self._roster.leave()
         await self._berths.stop()
+        if self._containers is not None:
+            self._containers.stop()
         self._supervisors.stop()
         self._clearing.flush()
         self._disk.run(self._blanks.clear).addErrback(lambda failure: None)
@@ -625,9 +676,21 @@ class Assembly:
 
     def _launch(self, spec: FrameSpec) -> Deferred[Frame]:
         self._loki_notice.heed(spec)
-        if self._settings.runner.run_as_user:
+        runner = self._settings.runner
+        if runner.run_as_user:
             return Deferred.fromCoroutine(self._launch_as_user(spec))
-        return self._roster.launch(spec, None, self._site)
+        nobody = Identity(runner.default_uid, runner.default_gid, ())
+        identity = nobody if runner.run_on_docker else None
+        return self._roster.launch(spec, identity, self._site_of_launches())
+
+    def _site_of_launches(self) -> Site:
+        """Frames that an earlier agent started go on where they are; new ones as configured."""
+        if not self._settings.runner.run_on_docker:
+            return self._site
+        from rqd.containers.frame import ContainedFrame
+
+        assert self._containers is not None
+        return self._site._replace(berths=self._containers, live_as=ContainedFrame)
 
     async def _launch_as_user(self, spec: FrameSpec) -> Frame:
         """Names are resolved off the reactor, and first: root is refused, not reported later."""
@@ -640,7 +703,7 @@ class Assembly:
             identity = await found.addTimeout(NAMES_PATIENCE, self._reactor, names_are_slow)
         finally:
             self._roster.expect_no_more(spec.frame_id)
-        return await self._roster.launch(spec, identity, self._site)
+        return await self._roster.launch(spec, identity, self._site_of_launches())
 
     async def _deliver(self) -> None:
         """Before a departure: let Cuebot hear of it, and of every frame that has ended."""
@@ -650,6 +713,11 @@ class Assembly:
         await told
         if not delivered:
             self.log.warn("leaving with undelivered completions, they stay on disk")
+
+    def _withheld(self) -> str:
+        """Why the host does less than it could, for people."""
+        away = self._containers.away if self._containers is not None else ""
+        return "; ".join(filter(None, (self._withholding.reason, away)))
 
     def _tell_cuebot(self) -> None:
         """The host's standing, or what is withheld, has changed."""

@@ -7,6 +7,7 @@ The classes are frozen, so parts may share them freely; give each part the narro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,6 +26,17 @@ _INT32: Final = 2**31 - 1
 
 def _duration(default: float, doc: str, accept: values.Validator = values.pace) -> Any:
     return key(default, accept, doc, format_duration)
+
+
+def _matching(pattern: str, expected: str) -> values.Validator:
+    """Text of one form."""
+
+    def accept(value: object) -> str:
+        if not re.fullmatch(pattern, found := values.plain(value), re.ASCII):
+            raise Invalid(f"expected {expected}")
+        return found
+
+    return accept
 
 
 def _show_memory(size: int | None) -> object:
@@ -155,6 +167,7 @@ class DockerMount:
         values.one_of("private", "rprivate", "shared", "rshared", "slave", "rslave"),
         "how mounts made later show through",
     )
+    read_only: bool = key(False, values.boolean, "whether containers can't write there")
 
 
 @dataclass(frozen=True)
@@ -235,6 +248,73 @@ class RunnerSettings:
     )
 
 
+_CAPABILITY: Final = _matching(r"[A-Z_]+", "the name of a capability, like SYS_PTRACE")
+
+
+@dataclass(frozen=True)
+class DockerSettings:
+    """The container engine and what all containers get, where C{runner.run_on_docker} is on."""
+
+    socket: str = key(
+        "unix:///var/run/docker.sock",
+        _matching(r"(unix|tcp|http)://\S+", "an address like unix:///var/run/docker.sock"),
+        "where the engine listens, on this host",
+    )
+    api_version: str = key(
+        "auto",
+        _matching(r"auto|\d+\.\d+", "auto, or a version like 1.41 in quotes"),
+        "version of its API, or auto: what both know",
+    )
+    timeout: float = _duration(60.0, "how long it may take to answer one call")
+    retry_interval: float = _duration(5.0, "time between two looks for an engine that is away")
+    pull: str = key(
+        "missing",
+        values.one_of("never", "missing", "always"),
+        "when images are fetched from their registry: never, missing or always",
+    )
+    pull_timeout: float = _duration(3600.0, "how long a frame waits for its image")
+    shell_path: str = key(
+        "/bin/sh", values.absolute_path, "shell inside containers that runs commands"
+    )
+    network: str = key(
+        "host",
+        _matching(r"[A-Za-z0-9][A-Za-z0-9_.:-]*", "host, none, bridge or the name of a network"),
+        "network of containers: host, none, bridge or a name",
+    )
+    hostname: str = key(
+        "",
+        _matching(r"([A-Za-z0-9][A-Za-z0-9.-]{0,62})?", "a hostname, or nothing"),
+        "hostname inside containers on other networks than the host's",
+    )
+    init: bool = key(True, values.boolean, "a small init is pid 1 of each container")
+    pids_limit: int = key(
+        0, values.integer(0, _INT32), "processes and threads of one container; 0 is no limit"
+    )
+    shm_size: int = key(
+        0, values.size, "size of /dev/shm in containers; 0 is the engine's default", format_size
+    )
+    ulimits: Mapping[str, str] = entries_key(
+        _matching(r"-?\d{1,18}(:-?\d{1,18})?", "soft:hard or one number, in quotes"),
+        "resource limits as soft:hard or one number, by name (nofile, core)",
+    )
+    devices: tuple[str, ...] = list_key(
+        (),
+        _matching(r"/[^:]*(:/[^:]*)?", "path, or path:path inside"),
+        "devices of the host for containers: path or path:path inside",
+    )
+    cap_add: tuple[str, ...] = list_key((), _CAPABILITY, "capabilities that containers get")
+    cap_drop: tuple[str, ...] = list_key((), _CAPABILITY, "capabilities that containers lose")
+    security_opt: tuple[str, ...] = list_key(
+        (),
+        _matching(r"[\w-]+([=:]\S+)?", "an option like no-new-privileges or label=disable"),
+        "security options of the engine (no-new-privileges, label=disable)",
+    )
+    privileged: bool = key(False, values.boolean, "run containers with the host's privileges")
+    gpus: bool = key(
+        True, values.boolean, "give a container the GPUs that are reserved for its frame"
+    )
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be set."""
@@ -250,4 +330,7 @@ class Settings:
     )
     runner: RunnerSettings = field(
         default_factory=RunnerSettings, metadata=section(RunnerSettings, "frames")
+    )
+    docker: DockerSettings = field(
+        default_factory=DockerSettings, metadata=section(DockerSettings, "frames in containers")
     )

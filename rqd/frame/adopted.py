@@ -7,26 +7,23 @@ told by their chain file.
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 from rqd.background import background
-from rqd.frame.berths import Berth
+from rqd.frame.accounted import Accounted
 from rqd.frame.environment import frame_environment
-from rqd.frame.exits import VANISHED, ChainReport, Exit, read_chain
+from rqd.frame.exits import Exit
 from rqd.frame.ladder import Grace
 from rqd.frame.lifecycle import Frame
 from rqd.frame.members import GroupMembers, IMembers, SessionMembers
 from rqd.frame.output import Output
-from rqd.frame.phases import CouldNotStart, Kill, Phase
+from rqd.frame.phases import Kill, Phase
+from rqd.frame.places import IPlace
 from rqd.frame.recall import Recorded
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
 from rqd.system import cgroups
 from rqd.system.usage import FrameUsage
-
-NEVER_STARTED = "the agent ended before it had started the frame"
-GONE = "the frame vanished: its processes were ended together with what keeps record of its end"
 
 
 class LeftSession(SessionMembers):
@@ -72,14 +69,14 @@ class _Earlier(Frame):
         self.output.follow()
 
 
-class AdoptedFrame(_Earlier):
+class AdoptedFrame(Accounted, _Earlier):
     """A frame of which there is a record without a report; ``berth`` tells whether it runs."""
 
     def __init__(
         self,
         recorded: Recorded,
         spec: FrameSpec,
-        berth: Berth,
+        berth: IPlace,
         site: Site,
         *,
         usage: FrameUsage,
@@ -100,7 +97,7 @@ class AdoptedFrame(_Earlier):
             reason, status, number, patience, self._killed_at = recorded.kill
             self._kill = Kill(reason, status, number, patience)
 
-    def _find_members(self, berth: Berth, this_boot: bool) -> IMembers:
+    def _find_members(self, berth: IPlace, this_boot: bool) -> IMembers:
         """By control group if it is there, and is what the supervisor is in as long as it lives."""
         pid = berth.supervisor.pid
         if berth.group is not None and (not self.runs or pid in cgroups.members(berth.group)):
@@ -115,18 +112,16 @@ class AdoptedFrame(_Earlier):
 
     async def _run(self) -> Exit:
         """From being found to the exit as it is reported."""
-        assert self.berth is not None
+        self._go_on()
+        await self._resume_log()
+        return await self._to_the_end()
+
+    def _go_on(self) -> None:
+        """If it runs, and where it was being killed, with that."""
         if self.runs:
             self._say_found()
             if self._kill is not None:
                 background(self._climb(), self.log, "kill frame_id=" + self.spec.frame_id)
-        await self._resume_log()
-        await self.berth.supervisor.gone
-        account = await self._account()
-        ended = account.exit and self._unless_by_kernel(account.exit)
-        self.phase = Phase.ENDING
-        await self._prove_end()
-        return await self._judge(account, ended)
 
     def _say_found(self) -> None:
         assert self.members is not None
@@ -138,36 +133,6 @@ class AdoptedFrame(_Earlier):
             pid=self.members.supervisor,
             cores=self.spec.num_cores,
         )
-
-    async def _account(self) -> ChainReport:
-        """What its chain wrote: nobody else knows how it ended, so a disk in trouble is waited for.
-
-        A chain file that can't be read from one that works says nothing.
-        """
-        assert self.berth is not None
-        disk = self._site.disk
-        try:
-            return read_chain(await disk.run(self.berth.read_chain))
-        except OSError as problem:
-            await disk.back(problem)
-        try:
-            return read_chain(await disk.run(self.berth.read_chain))
-        except OSError as problem:
-            self.log.error("no account of an end {why} key={key}", why=problem, key=self.key)
-            return read_chain(None)
-
-    async def _judge(self, account: ChainReport, ended: Exit | None) -> Exit:
-        """The end that is reported. Raises CouldNotStart."""
-        if ended is not None and not ended.failed:
-            return ended
-        if account.there and not account.started:
-            raise CouldNotStart(account.said or NEVER_STARTED)
-        if self._kill is not None:
-            return self._by_agent(ended or Exit(1, signal.SIGKILL))
-        if ended is None:
-            self.explanation = GONE
-            return VANISHED
-        return await self._ruled(ended)
 
     def _end(self) -> tuple[float, float]:
         """What ended while no agent was there, ended with its last sign of life."""

@@ -26,10 +26,12 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from rqd.frame.chain import supervisor
 from rqd.frame.clearing import Clearing
 from rqd.frame.members import GroupMembers, IMembers, SessionMembers, killed_in
+from rqd.frame.places import IPlace, IPlaces
 from rqd.frame.records import Whereabouts
 from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisor, Supervisors
@@ -64,6 +66,7 @@ class _Site(NamedTuple):
         os.unlink(self.chain)
 
 
+@implementer(IPlace)
 @dataclass(slots=True)
 class Berth:
     """A supervisor with all that it has. ``chain`` is the path of its chain file."""
@@ -144,6 +147,7 @@ class Berth:
             os.unlink(self.chain)
 
 
+@implementer(IPlaces)
 class Berths:
     """Keeps a few ready, makes more as they are taken, and takes back what can be used again."""
 

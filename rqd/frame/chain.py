@@ -47,12 +47,12 @@ from rqd.frame.users import Identity
 from rqd.system import oomscore
 
 _CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}
-_SIGNALS = " ".join(str(number) for number in range(1, signal.SIGRTMIN) if number in _CATCHABLE)
+SIGNALS = " ".join(str(number) for number in range(1, signal.SIGRTMIN) if number in _CATCHABLE)
 #: A frame must not inherit the agent's own protection from the kernel's OOM killer.
 _OFFER = f"{{ echo {oomscore.FRAME} >/proc/self/oom_score_adj; }} 2>/dev/null || :"
 _SUPERVISE = f"""\
 echo "born $$"
-trap : {_SIGNALS}
+trap : {SIGNALS}
 [ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 1
 while [ $# -gt 1 ]; do {{ echo 0 >"$2/cgroup.procs"; }} 2>/dev/null; shift; done
 . /proc/self/fd/0
@@ -154,7 +154,7 @@ def orders(
     """
     given, take_over = environment, _TAKE_OVER
     command = [around.shell, script_path]
-    plain = _is_plain(environment)
+    plain = is_plain(environment)
     if not plain:
         command = [program("env"), "-i", "--", *_assignments(environment), *command]
     elif around.identity is not None:
@@ -207,7 +207,7 @@ def _assignments(environment: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in environment.items()]
 
 
-def _is_plain(environment: Mapping[str, str]) -> bool:
+def is_plain(environment: Mapping[str, str]) -> bool:
     return all(
         _PLAIN_NAME.fullmatch(name) and name not in _SHELL_OWN and not name.startswith(_LOADED)
         for name in environment

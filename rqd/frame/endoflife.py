@@ -9,12 +9,12 @@ from twisted.internet.task import deferLater
 
 from rqd.background import background
 from rqd.frame import texts
-from rqd.frame.berths import Berth
 from rqd.frame.exits import OUT_OF_MEMORY, Exit, from_wait, read_chain
 from rqd.frame.ladder import Grace, Ladder
 from rqd.frame.launch import Launch
 from rqd.frame.patience import TooLate, within
 from rqd.frame.phases import END_PATIENCE, CouldNotStart, Kill, Phase, no_longer
+from rqd.frame.places import IPlace
 from rqd.logging.rules import apply
 from rqd.system.oomkills import WINDOW
 
@@ -96,7 +96,7 @@ class EndOfLife(Launch):
             gone.addCallback(lambda _: self._discard(berth))
         return dead
 
-    def _discard(self, berth: Berth) -> None:
+    def _discard(self, berth: IPlace) -> None:
         self._site.berths.discard(berth)
 
     def _leave_berth(self) -> None:

@@ -12,11 +12,11 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from rqd.frame.berths import Berth
 from rqd.frame.members import IMembers
 from rqd.frame.output import Output
 from rqd.frame.patience import TooLate, tell
 from rqd.frame.phases import END_PATIENCE, Kill, Phase
+from rqd.frame.places import IPlace
 from rqd.frame.records import KillNote
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
@@ -56,7 +56,7 @@ class Kept:
         self.usage: FrameUsage = EMPTY_USAGE
         self.explanation = ""
         self.members: IMembers | None = None
-        self.berth: Berth | None = None
+        self.berth: IPlace | None = None
         self.recorded: Deferred[None] = Deferred()
         self._site = site
         self._identity = identity

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from rqd.background import background
 from rqd.frame import chain, texts
-from rqd.frame.berths import Berth, NoBerth
+from rqd.frame.berths import NoBerth
 from rqd.frame.environment import frame_environment
 from rqd.frame.exits import COULD_NOT_START, FrameEnd
 from rqd.frame.kept import Kept
 from rqd.frame.patience import TooLate
 from rqd.frame.phases import TOO_BIG, CouldNotStart, Kill, NotTaken, NotWanted, Phase, no_longer
+from rqd.frame.places import IPlace
 from rqd.frame.supervisor import Supervisor
 from rqd.logging.interfaces import LogUnavailable
 from rqd.refusals import Unavailable
@@ -35,7 +37,7 @@ class Launch(Kept):
             self.spec, self._site.environment, self.reservation, self.output.path
         )
         opening = Deferred.fromCoroutine(self._open_log(environment)) if trusted else None
-        orders = chain.orders(self._surroundings(), self._files.script, environment)
+        orders = self._orders(environment)
         try:
             berth = await self._site.disk.launched(recording)
         except (NoBerth, OSError, TooLate) as problem:
@@ -73,7 +75,7 @@ class Launch(Kept):
         self._log_whole = self.output.close(texts.footer_of(self, end, (), ()))
         background(self._forget(), self.log, f"forgetting frame_id={self.spec.frame_id}")
 
-    async def _record(self) -> Berth:
+    async def _record(self) -> IPlace:
         """Find a place and be on disk; raises NoBerth or OSError."""
         berth = await self._site.berths.take()
         if self.phase is Phase.ENDED:  # it took too long, and the launch was refused
@@ -83,7 +85,7 @@ class Launch(Kept):
         await self._site.disk.write(self._create_files, berth)
         return berth
 
-    def _create_files(self, berth: Berth) -> None:
+    def _create_files(self, berth: IPlace) -> None:
         """In a worker: make what is to be on disk before the frame is."""
         berth.tidy()
         self._files.create(
@@ -111,7 +113,12 @@ class Launch(Kept):
         owner = (self._identity.uid, self._identity.gid) if self._identity else None
         return text, owner, partial(self.kill, TOO_BIG)
 
-    def _order(self, berth: Berth, orders: bytes) -> Deferred[int]:
+    def _orders(self, environment: dict[str, str]) -> Callable[[str], Any]:
+        """What makes the order to start, given the path that the output goes to."""
+        return chain.orders(self._surroundings(), self._files.script, environment)
+
+    def _order(self, berth: IPlace, orders: Any) -> Deferred[int]:
+        """Have it started; fires with its end, a wait status."""
         assert isinstance(berth.supervisor, Supervisor)
         self.members = berth.members()
         return berth.supervisor.order(orders)

@@ -68,6 +68,7 @@ class Frame(EndOfLife):
         self._leave_berth()
         if self._log_whole is not None:
             await self._log_whole
+        self.output.forget()
         await self._site.withholding.gone(self.key)
         await self._written()
         chain = "" if self.berth is None else self.berth.chain

@@ -64,7 +64,7 @@ def _command_line(pid: int) -> bytes:
         return b""
 
 
-class _Signalled:
+class Signalled:
     """Signals to whatever ``pids`` finds."""
 
     def __init__(self, supervisor: int) -> None:
@@ -95,7 +95,7 @@ def killed_in(group: Path) -> int:
 
 
 @implementer(IMembers)
-class GroupMembers(_Signalled):
+class GroupMembers(Signalled):
     """The members of a control group."""
 
     def __init__(
@@ -132,7 +132,7 @@ class GroupMembers(_Signalled):
 
 
 @implementer(IMembers)
-class SessionMembers(_Signalled):
+class SessionMembers(Signalled):
     """The members of a session, found by looking at every process of the host."""
 
     def __init__(self, supervisor: int, proc_root: str = "/proc") -> None:

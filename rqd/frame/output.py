@@ -137,6 +137,10 @@ class Output:
         if self._log is not None:
             self._log.late()
 
+    def forget(self) -> None:
+        """It is whole. The log knows the frame (it may grow too big): a cycle, unless it is cut."""
+        self._log = None
+
     def leave(self) -> None:
         """Stop following: the agent goes, the frame stays."""
         if self._log is not None:

@@ -144,6 +144,8 @@ def _begun(key: str, content: dict[str, Any], modified: float) -> Recorded:
 def _more(recorded: Recorded, content: dict[str, Any]) -> Recorded:
     if "kill" in content:
         return recorded._replace(kill=_kill(_typed(content, "kill", dict)))
+    if "where" in content:
+        return recorded._replace(where=_whereabouts(_typed(content, "where", dict)))
     report, footer = _bytes(content, "report"), _bytes(content, "footer")
     return recorded._replace(report=report, footer=footer)
 
@@ -162,17 +164,20 @@ def _gpu(content: object) -> Gpu:
 
 def _whereabouts(content: dict[str, Any]) -> Whereabouts:
     berth, group = _typed(content, "berth", str), _typed(content, "group", str)
+    container = content.get("container") is True
     if not _BERTH.fullmatch(berth):
         raise ValueError(f"berth is {berth!r:.40}")
-    if group and (not group.startswith("/") or os.path.basename(group) != berth or "\0" in group):
+    named = container or os.path.basename(group) == berth
+    if group and (not group.startswith("/") or not named or "\0" in group):
         raise ValueError(f"group is {group!r:.80}")
     return Whereabouts(
         berth=berth,
-        supervisor=_number(content.get("supervisor"), least=2),
+        supervisor=_number(content.get("supervisor"), least=0 if container else 2),
         start_ticks=_number(content.get("start_ticks")),
         boot_id=_typed(content, "boot_id", str),
         group=group,
         oom_kills=_number(content.get("oom_kills")),
+        container=container,
     )
 
 

@@ -49,6 +49,8 @@ class Whereabouts(NamedTuple):
     ``berth`` is the name of its place, ``supervisor`` the pid of who leads its session there, since
     ``start_ticks`` (clock ticks after the boot ``boot_id``; 0 for unknown). ``group`` is the path
     of its control group, "" for none; ``oom_kills`` what that had counted before the frame.
+
+    Of a ``container`` the supervisor is the first process, 0 where that wasn't there yet.
     """
 
     berth: str
@@ -57,6 +59,7 @@ class Whereabouts(NamedTuple):
     boot_id: str
     group: str = ""
     oom_kills: int = 0
+    container: bool = False
 
 
 class KillNote(NamedTuple):
@@ -149,6 +152,10 @@ class FrameFiles:
         """Keep why the frame is being ended, over a restart of the agent."""
         self._add({"kill": kill._asdict()})
 
+    def write_whereabouts(self, where: Whereabouts) -> None:
+        """Keep where the frame runs, once that is known."""
+        self._add({"where": where._asdict()})
+
     def write_report(self, report: bytes, footer: bytes) -> None:
         """Keep the completion until it is acknowledged, and what its log is to end with."""
         self._add({"report": _base64(report), "footer": _base64(footer)})
@@ -193,6 +200,10 @@ class Records:
         """Make the folders; raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         Path(self.scripts).mkdir(parents=True, exist_ok=True)
+
+    def chain_of_container(self, name: str) -> str:
+        """Where the chain file of a container is."""
+        return f"{self.folder.parent}/containers/{name}.chain"
 
     def files(self, key: str, script_path: str = "") -> FrameFiles:
         """The script may be where an earlier configuration wanted it."""

@@ -65,11 +65,13 @@ class Recovery:
         groups: CgroupTree | None,
         parse: Callable[[bytes], FrameSpec],
         used: Callable[[str], FrameUsage | None],
+        contained: Callable[..., AdoptedFrame] | None = None,
         proc_root: str = "/proc",
     ) -> None:
         """``parse`` makes a spec of a request, or raises ValueError or Refused.
 
-        ``used`` tells what a frame was seen to use, by its key.
+        ``used`` tells what a frame was seen to use, by its key. ``contained`` makes a frame of one
+        that ran in a container, by what is given to ``AdoptedFrame`` but its place.
         """
         self._site = site
         self._roster = roster
@@ -77,6 +79,7 @@ class Recovery:
         self._groups = groups
         self._parse = parse
         self._used = used
+        self._contained = contained
         self._proc_root = proc_root
         self._boot_id = boot_id(proc_root)
         self._reported: list[_Reported] = []
@@ -182,6 +185,8 @@ class Recovery:
     def _frame(self, known: _Known, *, lost: bool = False) -> AdoptedFrame:
         recorded, spec = known
         where = recorded.where
+        if where.container and self._contained is not None:
+            return self._found_in_container(known, self._contained)
         if lost:
             where = where._replace(berth=f"lost-{recorded.key}", start_ticks=0, group="")
         chain = f"{self._site.berths.folder}/{where.berth}.chain"
@@ -212,6 +217,20 @@ class Recovery:
             usage=self._used(recorded.key) or EMPTY_USAGE,
             last_sign=_last_sign(chain, spool) or recorded.started_at,
             this_boot=where.boot_id == self._boot_id,
+        )
+
+    def _found_in_container(
+        self, known: _Known, contained: Callable[..., AdoptedFrame]
+    ) -> AdoptedFrame:
+        recorded, spec = known
+        chain = self._site.records.chain_of_container(recorded.where.berth)
+        spool = self._site.records.files(recorded.key).spool
+        return contained(
+            recorded,
+            spec,
+            usage=self._used(recorded.key) or EMPTY_USAGE,
+            last_sign=_last_sign(chain, spool) or recorded.started_at,
+            this_boot=recorded.where.boot_id == self._boot_id,
         )
 
     def _adopt(self, frames: Sequence[AdoptedFrame]) -> list[AdoptedFrame]:

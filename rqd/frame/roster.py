@@ -116,7 +116,7 @@ class Roster:
         reservation = self._ledger.reserve(
             key, spec.num_cores, pin=spec.threadable, gpus=spec.num_gpus
         )
-        frame = Frame(spec, key, reservation, identity, site)
+        frame = (site.live_as or Frame)(spec, key, reservation, identity, site)
         self._frames[spec.frame_id] = frame
         background(self._live(frame, site), self.log, f"frame_id={spec.frame_id}")
         # Not its own Deferred: a frame that held itself would have to be collected.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
-from rqd.frame.berths import Berths
 from rqd.frame.clearing import Clearing
 from rqd.frame.environment import HostEnvironment
 from rqd.frame.exits import FrameEnd
 from rqd.frame.ladder import Grace
+from rqd.frame.places import IPlaces
 from rqd.frame.records import Records
 from rqd.frame.statedisk import StateDisk
 from rqd.frame.withholding import Withholding
@@ -48,7 +48,7 @@ class Site(NamedTuple):
     withholding: Withholding
     records: Records
     disk: StateDisk
-    berths: Berths
+    berths: IPlaces
     clearing: Clearing
     workers: IWorkers
     logs: IFrameLogs
@@ -59,3 +59,5 @@ class Site(NamedTuple):
     """All frames of this host, for the comparison that a failure's footer makes."""
     time: Callable[[], float]
     """The wall clock, seconds since the epoch (durations come from the reactor's clock)."""
+    live_as: Callable[..., Frame] | None = None
+    """Makes a frame that lives elsewhere than as processes of this host; None for those."""

@@ -50,9 +50,9 @@ class Strays:
     def note(self, recorded: Recorded) -> None:
         """A frame that was reported ran there."""
         where, this = recorded.where, _Last(recorded.started_at, recorded.key)
-        if where.group:
+        if where.group and not where.container:
             self._groups[where.group] = max(this, self._groups.get(where.group, this))
-        elif where.boot_id == self._boot_id:
+        elif where.boot_id == self._boot_id and not where.container:
             self._sessions[where.supervisor] = max(this, self._sessions.get(where.supervisor, this))
 
     def end(self, berths: Collection[str]) -> None:

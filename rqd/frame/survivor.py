@@ -34,6 +34,8 @@ def lives(where: Whereabouts, chain: str, proc_root: str = "/proc") -> bool:
             return False
     except (OSError, ValueError, IndexError):
         return False
+    if where.container:
+        return True  # its output goes nowhere
     try:
         output = os.stat(f"{proc_root}/{where.supervisor}/fd/1")
         return os.path.samestat(output, os.stat(chain))

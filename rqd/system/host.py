@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.system.boottime import read_boot_time
@@ -63,8 +63,10 @@ class HostSampler:
         temp_storage: TempStorage,
         proc_root: str = "/proc",
         membership: str = OWN,
+        systems: Iterable[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``systems``: what jobs for this host may ask for, where that isn't its own system."""
         self._machine = machine
         self._name = name
         self._temp_storage = temp_storage
@@ -72,7 +74,8 @@ class HostSampler:
         self._shape = host_shape(machine, processors)
         self._threads_per_core = processors.counted.threads_per_core
         self._groups = enclosing_groups("memory", proc_root=proc_root, membership=membership)
-        self._os = machine.override_real_values.os or read_os_name(machine.distro_release_path)
+        self._os = machine.override_real_values.os or ",".join(systems)
+        self._os = self._os or read_os_name(machine.distro_release_path)
         self._tags = host_tags(machine)
         self._swapout = SwapoutRate(os.path.join(proc_root, "vmstat"), monotonic=monotonic)
 

@@ -18,6 +18,7 @@ from rqd.config.files import read_text
 from rqd.config.keys import leaves
 from rqd.config.migration import Problems, migrate
 from rqd.config.settings import Settings
+from tests.environments import SOURCE_TREE
 
 #: One valid value for each key of ``[Override]`` that isn't a yes or no.
 VALUES = {
@@ -213,7 +214,8 @@ class CommandTests(SynchronousTestCase):
     def run_command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         program = "from rqd.command import main; main()"
         command = [sys.executable, "-c", program, "migrate-config", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        environ = {**os.environ, "PYTHONPATH": str(SOURCE_TREE)}
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
     def test_prints(self) -> None:
         """The new configuration goes to stdout."""

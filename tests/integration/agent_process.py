@@ -167,7 +167,7 @@ class AgentProcess:
             },
         }
         for section, values in self._settings.items():
-            sections[section] |= values
+            sections.setdefault(section, {}).update(values)
         with open(f"{self.folder}/rqd.yaml", "w", encoding="utf-8") as file:
             file.write(json.dumps(sections).replace("{folder}", self.folder))
 
@@ -193,6 +193,10 @@ class AgentProcess:
         """End the agent by a signal and wait for that; frames go on. Returns its exit status."""
         self.signal(number)
         return await self.exit()
+
+    def configure(self, **changes: dict[str, Any]) -> None:
+        """Other settings for the next start."""
+        self._change(changes)
 
     def change(self, **changes: dict[str, Any]) -> None:
         """Change some settings in the file, behind the back of an agent that runs."""

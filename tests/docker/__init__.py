@@ -1,0 +1,1 @@
+"""Frames in real containers: ``make test-docker``. Outside of the suite, as it needs an engine."""

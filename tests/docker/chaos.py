@@ -1,0 +1,96 @@
+"""Many frames in containers under an agent, and an engine, that are killed again and again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from random import Random
+
+import grpc
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from tests.docker.case import DockerCase, in_containers
+from tests.integration.agent import Agent
+from tests.integration.launched import Launched
+from tests.integration.log_frames import until
+
+#: How many frames; how often the agent is killed, and the engine.
+FRAMES = int(os.environ.get("OPENRQD_DOCKER_FRAMES") or 200)
+AGENTS, ENGINES = FRAMES // 10, FRAMES // 40
+_LINES = 30
+
+
+class _Plan:
+    """A frame, the end that it must have, and what it must have printed."""
+
+    def __init__(self, number: int, chance: Random) -> None:
+        self.status = chance.choice([0, 0, 0, 1, 7])
+        self.lines = chance.randint(1, _LINES)
+        pause = chance.choice([0, 0.02, 0.1])
+        self.command = (
+            f"i=0; while [ $i -lt {self.lines} ]; do i=$((i+1)); echo {number} $i; sleep {pause};"
+            f" done; (setsid sleep 900 </dev/null >/dev/null 2>&1 &); exit {self.status}"
+        )
+        self.printed = b"".join(b"%d %d\n" % (number, line + 1) for line in range(self.lines))
+
+
+class ChaosTests(DockerCase):
+    """Each frame has one end, its own, and its whole log; nothing is left."""
+
+    timeout = 420
+
+    @in_containers()
+    async def test_kills(self, agent: Agent) -> None:
+        """Agents are killed at any moment, engines too, sometimes both."""
+        chance = Random(8)
+        plans = [_Plan(number, chance) for number in range(FRAMES)]
+        waiting = list(enumerate(plans))
+        frames: list[tuple[_Plan, Launched]] = []
+        kills: Counter[str] = Counter()
+        while waiting or kills["agent"] < AGENTS:
+            for _ in range(min(FRAMES // AGENTS, len(waiting))):
+                if len(frames) - self._ended(frames) >= 30:
+                    break
+                self._launch(agent, waiting, frames)
+            await deferLater(reactor, chance.uniform(0.1, 1.2), lambda: None)
+            if kills["engine"] < ENGINES and chance.random() < 0.3:
+                self.engine.kill()
+                kills["engine"] += 1
+                if chance.random() < 0.5:
+                    await self._kill(agent, kills)
+                await deferLater(reactor, 0.3, lambda: None)
+                self.engine.start()
+            if kills["agent"] < AGENTS:
+                await self._kill(agent, kills)
+        for plan, frame in frames:
+            self.assertEqual(await frame.ended(), (plan.status, 0), frame.log[-2000:])
+            self.assertEqual(frame.output, plan.printed)
+        print(f"\n{len(frames)} frames, kills: {dict(kills)}")  # noqa: T201
+
+    def _launch(
+        self,
+        agent: Agent,
+        waiting: list[tuple[int, _Plan]],
+        frames: list[tuple[_Plan, Launched]],
+    ) -> None:
+        """One that is refused, as the engine is away, comes again later."""
+        number, plan = waiting.pop()
+        try:
+            frames.append((plan, agent.launch(plan.command)))
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            waiting.append((number, plan))
+
+    @staticmethod
+    def _ended(frames: list[tuple[_Plan, Launched]]) -> int:
+        return sum(bool(frame.completions()) for _, frame in frames)
+
+    @staticmethod
+    async def _kill(agent: Agent, kills: Counter[str]) -> None:
+        kills["agent"] += 1
+        await agent.end(signal.SIGKILL)
+        await agent.start_again()
+        await until(lambda: b"container engine" in agent.log)

@@ -1,0 +1,156 @@
+"""A container engine of the tests' own: ``dockerd`` with its own data, socket and images."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from tests.environments import lacks
+
+#: Images that are there; the second has a user database, and a PATH of its own.
+SMALL, LARGER = "openrqd-test/small:1", "openrqd-test/larger:1"
+_READY = 30.0
+_PASSWD = """\
+root:x:0:0:root:/root:/bin/sh
+bin:x:2:2:bin:/bin:/bin/false
+guest:x:1000:1000::/:/bin/sh
+"""
+
+
+class Engine:
+    """Started once for all tests; ``stop`` leaves nothing."""
+
+    def __init__(self, *, live_restore: bool = True) -> None:
+        for program in ("dockerd", "docker-init", "busybox"):
+            if shutil.which(program) is None:
+                lacks(f"there is no {program}: apt-get install docker.io busybox-static")
+        if os.geteuid() != 0:
+            lacks("a container engine needs root")
+        self.folder = Path(tempfile.mkdtemp(prefix="openrqd-engine-"))
+        self.socket = f"unix://{self.folder}/docker.sock"
+        self.live_restore = live_restore
+        self._process: subprocess.Popen[bytes] | None = None
+        self.registry = "127.0.0.1:1"
+
+    # -- the daemon ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        folder = self.folder
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(folder / "docker.pid")
+        with open(folder / "dockerd.log", "ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *("nice", "-n", "19", "dockerd", "--iptables=false", "--ip6tables=false"),
+                    *("--bridge=none", "--storage-driver=vfs", f"--data-root={folder}/docker"),
+                    *(f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid"),
+                    *("-H", self.socket, *(["--live-restore"] if self.live_restore else [])),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _READY
+        while self.run("version", check=False) is None:
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                lacks("dockerd does not start: " + (folder / "dockerd.log").read_text()[-2000:])
+            time.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        return int((self.folder / "docker.pid").read_text())
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL; what it runs goes on."""
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Stop it in order; without live-restore, all containers stop."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.signal(number)
+            self._process.wait(60)
+        self._process = None
+
+    def prepare(self) -> None:
+        """Start it, with images."""
+        self.start()
+        self._make_image(SMALL, {})
+        changes = ["--change", "ENV PATH=/opt/tools:/bin", "--change", "ENV STUDIO=image"]
+        self._make_image(LARGER, {"etc/passwd": _PASSWD, "etc/group": "guest:x:1000:\n"}, changes)
+
+    def _make_image(
+        self, name: str, files: dict[str, str], changes: list[str] | None = None
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            root.chmod(0o755)
+            for each in ("bin", "etc", "tmp", "opt/tools"):
+                (root / each).mkdir(parents=True)
+            (root / "tmp").chmod(0o1777)
+            shutil.copy(str(shutil.which("busybox")), root / "bin/busybox")
+            links = ["/bin/busybox", "--install", "-s", "/bin"]
+            subprocess.run(["chroot", root, *links], check=True)
+            tool = root / "opt/tools/studio-tool"
+            tool.write_text("#!/bin/sh\necho the tool of the image\n")
+            tool.chmod(0o755)
+            for path, text in files.items():
+                (root / path).write_text(text)
+            tar = subprocess.run(["tar", "-C", root, "-c", "."], check=True, capture_output=True)
+            self._docker("import", *(changes or []), "-", name, stdin=tar.stdout)
+
+    def stop(self) -> None:
+        """Remove all containers, and the engine with its data."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        if left := self.containers():
+            self.run("rm", "-f", *left)
+        self.terminate()
+        for mount in ("exec/netns/default", "docker"):
+            subprocess.run(["umount", "-l", self.folder / mount], capture_output=True, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- what tests ask of it --------------------------------------------------------------------
+
+    def run(self, *arguments: str, check: bool = True) -> str | None:
+        """What ``docker`` printed; None if it failed and needn't do well."""
+        try:
+            return self._docker(*arguments)
+        except AssertionError:
+            if check:
+                raise
+            return None
+
+    def _docker(self, *arguments: str, stdin: bytes = b"") -> str:
+        done = subprocess.run(
+            ["docker", "-H", self.socket, *arguments],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        if done.returncode:
+            raise AssertionError(f"docker {arguments}: {done.stderr.decode()}")
+        return done.stdout.decode()
+
+    def containers(self) -> list[str]:
+        """The names of all containers, whoever they belong to."""
+        return str(self.run("ps", "-a", "--format", "{{.Names}}")).split()
+
+    def ours(self) -> list[str]:
+        """The names of agents' containers."""
+        label = ["--filter", "label=openrqd.agent", "--format", "{{.Names}}"]
+        return str(self.run("ps", "-a", *label)).split()
