@@ -42,6 +42,8 @@ def main() -> int:
     if lacking := ", ".join(what_is_lacking()):
         say(f"the package can't be tested on this machine, it lacks: {lacking}")
         return int(os.environ.get("CI") == "true")
+    for left in trees.CACHE.glob("machine-*"):  # by a run that was killed
+        shutil.rmtree(left)
     began = time.monotonic()
     kinds = [
         start(release, view)

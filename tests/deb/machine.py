@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from tests.deb.trees import CACHE
 from tests.environments import run
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class Layers:
     """A writable tree above others that stay as they are."""
 
     def __init__(self, *below: Path) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="openrqd-deb-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="machine-", dir=CACHE))
         self.upper = self._folder / "upper"
         self.root = self._folder / "root"
         self._below = below
