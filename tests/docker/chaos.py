@@ -67,8 +67,12 @@ class ChaosTests(DockerCase):
         for plan, frame in frames:
             await until(frame.completions)
             ends = {(end.exit_status, end.exit_signal) for end in frame.completions()}
-            self.assertEqual(ends, {(plan.status, 0)}, frame.log[-2000:])
             await until(lambda frame=frame: b"Render Frame Completed" in frame.log)
+            if ends == {(256, 0)}:  # its agent was killed before it had started it
+                kills["never started"] += 1
+                self.assertEqual(frame.output, b"")
+                continue
+            self.assertEqual(ends, {(plan.status, 0)}, frame.log[-2000:])
             self.assertEqual(frame.output, plan.printed)
         print(f"\n{len(frames)} frames, kills: {dict(kills)}")  # noqa: T201
 
