@@ -311,10 +311,19 @@ class Containers:
         if found is None:
             raise EngineRefused(f"image {name} is not on this host (docker.pull is {policy})")
         if found not in self._accounts:
-            labels = {AGENT: self.terms.agent}
-            look = partial(self._engine.accounts, found, labels)
-            self._accounts[found] = await self.ask(_QUESTIONS, look)
+            self._accounts[found] = await self._look_into(found)
         return Image(found, self._accounts[found])
+
+    async def _look_into(self, image: str) -> Accounts:
+        """Its user databases. The container for that is one of ours, so no sweep may remove it."""
+        container = Container(next(self._names), self.folder)
+        self._live[container.name] = container
+        labels = {AGENT: self.terms.agent}
+        try:
+            look = partial(self._engine.accounts, image, container.called, labels)
+            return await self.ask(_QUESTIONS, look)
+        finally:
+            del self._live[container.name]
 
     async def _pull(self, name: str, say: Callable[[str], None]) -> None:
         waiting: Deferred[None] = Deferred()

@@ -43,10 +43,10 @@ class DockerEngine:
                     raise EngineRefused(str(said["error"]))
                 tell(said)
 
-    def accounts(self, image: str, labels: Mapping[str, str]) -> Accounts:
+    def accounts(self, image: str, name: str, labels: Mapping[str, str]) -> Accounts:
         with self._client() as client:
             body = {"Image": image, "Entrypoint": ["/"], "Labels": labels}
-            container = client.create_container_from_config(body)["Id"]
+            container = client.create_container_from_config(body, name)["Id"]
             try:
                 return Accounts(*(_file(client, container, f) for f in ("passwd", "group")))
             finally:

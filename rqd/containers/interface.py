@@ -50,8 +50,8 @@ class IEngine(Interface):
     def pull(name: str, tell: Callable[[Mapping[str, Any]], None]) -> None:
         """Fetch an image; ``tell`` gets what the engine says meanwhile, in the same thread."""
 
-    def accounts(image: str, labels: Mapping[str, str]) -> Accounts:
-        """The user database of an image; the container that is made for the look goes at once."""
+    def accounts(image: str, name: str, labels: Mapping[str, str]) -> Accounts:
+        """The user database of an image; the container ``name`` that is made for it goes."""
 
     def create(name: str, body: Mapping[str, Any]) -> None:
         """Make a container, by the engine's own words for it (``POST /containers/create``)."""

@@ -47,7 +47,7 @@ class FakeEngine:
         tell({"id": "layer", "status": "Pull complete", "progressDetail": {}})
         self.images[name] = self.far[name]
 
-    def accounts(self, image: str, labels: Mapping[str, str]) -> Accounts:
+    def accounts(self, image: str, name: str, labels: Mapping[str, str]) -> Accounts:
         self._answer()
         return Accounts(b"root:x:0:0:root:/root:/bin/sh\n", b"root:x:0:\n")
 

@@ -37,8 +37,13 @@ class DockerCase(AgentCase):
         return engine()
 
 
-def in_containers(**settings: dict[str, Any]) -> Callable[[Callable[[Any, Agent], Steps]], Any]:
-    """``on_agent``, with frames in containers; no container may be left, nor a file of one."""
+def in_containers(
+    clean: bool = True, **settings: dict[str, Any]
+) -> Callable[[Callable[[Any, Agent], Steps]], Any]:
+    """``on_agent``, with frames in containers; no container may be left, nor a file of one.
+
+    Not ``clean`` are those that kill an agent just after an end: that may be told twice.
+    """
     runner = {
         "run_on_docker": True,
         "docker_images": {"small": SMALL, "larger": LARGER, "absent": "openrqd-test/absent:1"},
@@ -52,15 +57,19 @@ def in_containers(**settings: dict[str, Any]) -> Callable[[Callable[[Any, Agent]
         @wraps(test)
         async def steps(case: DockerCase, agent: Agent) -> None:
             await answers(agent)
-            await test(case, agent)
-            await nothing_left(agent)
+            try:
+                await test(case, agent)
+                await nothing_left(agent)
+            finally:
+                if left := engine().ours():  # of a test that failed: others are to find nothing
+                    engine().run("rm", "-f", *left, check=False)
 
         def prepare(_: AgentCase, agent: Agent) -> None:
             docker = {"retry_interval": "200ms", "pull": "never", "socket": engine().socket}
             agent.configure(docker={**docker, **settings.get("docker", {})})
 
         others = {name: values for name, values in settings.items() if name != "docker"}
-        return on_agent(prepare=prepare, runner=runner, docker={}, **others)(steps)
+        return on_agent(clean=clean, prepare=prepare, runner=runner, docker={}, **others)(steps)
 
     return decorate
 

@@ -37,7 +37,7 @@ class DeathTests(DockerCase):
         self.assertEqual(await runs.ended(), (3, 0))
         self.assertEqual(runs.output, _PRINTED)
 
-    @in_containers()
+    @in_containers(clean=False)
     async def test_engine_killed(self, agent: Agent) -> None:
         """Frames go on without their engine, and end; new ones are refused until it is back."""
         gate = agent.gate()

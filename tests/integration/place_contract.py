@@ -75,9 +75,9 @@ def place_contract(where: Callable[..., Any]) -> type[AgentCase]:  # noqa: C901
             for pid in pids:
                 os.kill(int(pid), 0)
             self.assertTrue(all(map(os.path.exists, made)))
-            self.assertIn(agent.temp.encode(), frame.output)
             agent.kill(frame.id)
             self.assertEqual(await frame.ended(), (1, signal.SIGTERM))
+            self.assertIn(agent.temp.encode(), frame.output)
 
         @where(runner={"log_max_size": "100KB"})
         async def test_log_limit(self, agent: Agent) -> None:
