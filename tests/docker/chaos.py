@@ -54,7 +54,7 @@ class ChaosTests(DockerCase):
                 if len(frames) - self._ended(frames) >= 30:
                     break
                 self._launch(agent, waiting, frames)
-            await deferLater(reactor, chance.uniform(0.1, 1.2), lambda: None)
+            await deferLater(reactor, chance.uniform(0.2, 3.0), lambda: None)
             if kills["engine"] < ENGINES and chance.random() < 0.3:
                 self.engine.kill()
                 kills["engine"] += 1
