@@ -125,6 +125,13 @@ COUNTERPARTS: Final[Mapping[str, Here]] = {
 #: The two that make Cuebot's endpoints together.
 CUEBOT, CUEBOT_PORT = "OVERRIDE_CUEBOT", "CUEBOT_GRPC_PORT"
 
+#: Keys of ``[docker.config]`` with a counterpart.
+OF_CONTAINERS: Final[Mapping[str, Here]] = {
+    "RUN_ON_DOCKER": Here("runner.run_on_docker", boolean),
+    "DOCKER_SHELL_PATH": Here("docker.shell_path", plain),
+    "DOCKER_GPU_MODE": Here("docker.gpus", boolean),
+}
+
 #: Keys without a counterpart, and why none is missed.
 WITHOUT: Final[Mapping[str, str]] = {
     "FILE_LOG_LEVEL": "there is one log; logging.file_appender sends it to a file",
@@ -139,8 +146,6 @@ WITHOUT: Final[Mapping[str, str]] = {
     "RQD_CUSTOM_MAIL_PREFIX": "MAIL isn't set for frames; jobs can set it",
     "BACKUP_CACHE_PATH": "frames are found again after every restart (runner.snapshots_path)",
     "BACKUP_CACHE_TIME_TO_LIVE_SECONDS": "frames are found again after every restart",
-    "DOCKER_GPU_MODE": "containers see the GPUs that are reserved for their frame",
-    "DOCKER_SHELL_PATH": "the shell of containers is /bin/sh",
 }
 
 #: What else is another by default: told where the old file has nothing to decide it.

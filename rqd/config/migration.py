@@ -26,6 +26,7 @@ from rqd.config.classic import (
     DESKTOP,
     DIFFERENCES,
     NIMBY,
+    OF_CONTAINERS,
     WITHOUT,
     boolean,
     mount,
@@ -223,12 +224,13 @@ def _runs_docker(old: configparser.RawConfigParser) -> bool:
 
 
 def _docker(old: configparser.RawConfigParser, notes: _Notes) -> Iterator[_Line]:
-    if _RUN_ON_DOCKER in _section(old, _DOCKER):
+    given = _section(old, _DOCKER)
+    for key in filter(given.__contains__, OF_CONTAINERS):
+        here = OF_CONTAINERS[key]
         try:
-            runs = boolean(_section(old, _DOCKER)[_RUN_ON_DOCKER])
-            yield _Line("runner.run_on_docker", runs, _RUN_ON_DOCKER)
+            yield _Line(here.path, here.convert(given[key]), key, _DOCKER, key)
         except ValueError as problem:
-            notes.add(_DOCKER, _RUN_ON_DOCKER, problem)
+            notes.add(_DOCKER, key, problem)
     images = _section(old, _IMAGES)
     if images:
         first = next(iter(images))
@@ -271,7 +273,7 @@ def _differences(lines: Sequence[_Line]) -> Iterator[str]:
             yield f"{path}: {sentence}."
 
 
-_TAKEN = {*COUNTERPARTS, CUEBOT, CUEBOT_PORT, _RUN_ON_DOCKER}
+_TAKEN = {*COUNTERPARTS, *OF_CONTAINERS, CUEBOT, CUEBOT_PORT}
 
 
 def _yaml(lines: Sequence[_Line]) -> Iterator[str]:

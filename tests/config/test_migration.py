@@ -102,6 +102,7 @@ class MigrationTests(SynchronousTestCase):
         """Images and mounts, in both spellings; the images are then the systems on offer."""
         settings = self.settings(
             "[docker.config]\nRUN_ON_DOCKER = yes\n"
+            "DOCKER_SHELL_PATH = /usr/bin/sh\nDOCKER_GPU_MODE = False\n"
             "[docker.images]\nrocky9 = rocky9.3:latest\n"
             "[docker.mounts]\n"
             "TMP = type:bind,source:/tmp,target:/tmp,bind-propagation:slave\n"
@@ -109,6 +110,7 @@ class MigrationTests(SynchronousTestCase):
         )
         runner = settings.runner
         self.assertTrue(runner.run_on_docker)
+        self.assertEqual((settings.docker.shell_path, settings.docker.gpus), ("/usr/bin/sh", False))
         self.assertEqual(dict(runner.docker_images), {"rocky9": "rocky9.3:latest"})
         self.assertEqual([mount.target for mount in runner.docker_mounts], ["/tmp", "/net"])
         self.assertEqual(runner.docker_mounts[0].bind_propagation, "slave")
