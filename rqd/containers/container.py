@@ -10,7 +10,6 @@ import os
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,12 +21,12 @@ from rqd.containers.interface import Accounts, Facts
 from rqd.frame.exits import ChainReport, read_chain
 from rqd.frame.members import IMembers, SessionMembers, Signalled
 from rqd.frame.patience import tell
-from rqd.frame.places import ILeader, IPlace
-from rqd.frame.records import Whereabouts
+from rqd.frame.places import ILeader, IPlace, read_chain_file
+from rqd.frame.records import Whereabouts, remove_file
 from rqd.frame.survivor import Survivor
 from rqd.system import cgroups
 from rqd.system.enclosing import enclosing_groups
-from rqd.system.identity import boot_id, identity
+from rqd.system.identity import identity, this_boot
 from rqd.system.sampler import Membership
 
 #: Trees of control groups in which a container may have a group of its own: version 2 first.
@@ -196,25 +195,19 @@ class Container:
         """Its process is not there yet; it is added to the record later."""
         found = self.begun or Begun()
         return Whereabouts(
-            self.name, found.pid, found.start_ticks, _this_boot(), found.group, container=True
+            self.name, found.pid, found.start_ticks, this_boot(), found.group, container=True
         )
 
     def read_chain(self) -> bytes | None:
-        try:
-            with open(self.chain, "rb") as chain:
-                return chain.read(64 << 10)
-        except FileNotFoundError:
-            return None
+        return read_chain_file(self.chain)
 
     def remove(self) -> None:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            os.unlink(self.chain)
+        remove_file(self.chain)
 
     def remove_all_but_chain(self) -> None:
         """In a worker: what only the container needed."""
         for kind in ("permit", "passwd", "group"):
-            with suppress(FileNotFoundError, NotADirectoryError):
-                os.unlink(self._file(kind))
+            remove_file(self._file(kind))
 
 
 class Account(NamedTuple):
@@ -237,11 +230,6 @@ def read_account(text: bytes | None) -> Account:
         else:
             said.append(line)
     return Account(report._replace(said="\n".join(said)), numbers["oom"], numbers["peak"])
-
-
-@cache
-def _this_boot() -> str:
-    return boot_id()
 
 
 def _make(path: str, text: bytes, mode: int) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,7 +21,7 @@ from rqd.containers.inside import Order, body
 from rqd.containers.interface import AGENT, PLACE, Accounts, EngineAway, EngineRefused, IEngine
 from rqd.frame.berths import NoBerth
 from rqd.frame.patience import TooLate, within
-from rqd.frame.places import IPlaces
+from rqd.frame.places import IPlaces, place_names
 from rqd.frame.records import Whereabouts
 from rqd.frame.statedisk import StateDisk
 from rqd.frame.survivor import Survivor
@@ -104,7 +102,7 @@ class Containers:
         self._workers = workers
         self._disk = disk
         self._changed = changed
-        self._names = (f"{secrets.token_hex(6)}-{number:x}" for number in count())
+        self._names = place_names()
         self._live: dict[str, Container] = {}
         self._stuck: dict[str, Container] = {}
         """Those that are to be removed and could not be yet."""

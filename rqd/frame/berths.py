@@ -18,8 +18,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,13 +30,13 @@ from zope.interface import implementer
 from rqd.frame.chain import supervisor
 from rqd.frame.clearing import Clearing
 from rqd.frame.members import GroupMembers, IMembers, SessionMembers, killed_in
-from rqd.frame.places import IPlace, IPlaces
-from rqd.frame.records import Whereabouts
+from rqd.frame.places import IPlace, IPlaces, place_names, read_chain_file
+from rqd.frame.records import Whereabouts, remove_file
 from rqd.frame.statedisk import StateDisk
 from rqd.frame.supervisor import Supervisor, Supervisors
 from rqd.frame.survivor import Survivor
 from rqd.system.cgroups import CgroupTree, Procs, remove
-from rqd.system.identity import boot_id, identity
+from rqd.system.identity import identity, this_boot
 
 #: How many berths wait for frames where nothing happens. Each costs a small shell.
 READY = 2
@@ -128,23 +127,18 @@ class Berth:
             self.name,
             self.supervisor.pid,
             self.start_ticks,
-            _this_boot(),
+            this_boot(),
             str(self.group or ""),
             self.killed_before,
         )
 
     def read_chain(self) -> bytes | None:
         """In a worker: what the chain said, None where its file is gone. Raises OSError."""
-        try:
-            with open(self.chain, "rb") as chain:
-                return chain.read(64 << 10)
-        except FileNotFoundError:
-            return None
+        return read_chain_file(self.chain)
 
     def remove(self) -> None:
         """In a worker: forget it; what is gone already is fine."""
-        with suppress(FileNotFoundError, NotADirectoryError):
-            os.unlink(self.chain)
+        remove_file(self.chain)
 
 
 @implementer(IPlaces)
@@ -170,7 +164,7 @@ class Berths:
         self._clearing = clearing
         self._groups = groups
         self._beside = beside
-        self._names = (f"{os.urandom(6).hex()}-{number:x}" for number in count())
+        self._names = place_names()
         self._ready: list[Berth] = []
         self._waiting: deque[Deferred[Berth]] = deque()
         self._wanted_ready = 0
@@ -339,11 +333,6 @@ class Berths:
             berth.close()
         gone.callback(None)
         return status
-
-
-@cache
-def _this_boot() -> str:
-    return boot_id()
 
 
 def _undo(site: _Site) -> None:

@@ -6,6 +6,9 @@ it written into its record, orders its frame to be run there, hears of the end, 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +76,17 @@ class IPlaces(Interface):
 
     def discard(place: Any) -> Deferred[None]:
         """Nothing will run there again; fires when it is gone. Its chain file stays."""
+
+
+def place_names() -> Iterator[str]:
+    """What places of one agent are called on disk: no two alike, none of another agent's."""
+    return (f"{os.urandom(6).hex()}-{number:x}" for number in count())
+
+
+def read_chain_file(path: str) -> bytes | None:
+    """In a worker: see ``IPlace.read_chain``."""
+    try:
+        with open(path, "rb") as chain:
+            return chain.read(64 << 10)
+    except FileNotFoundError:
+        return None

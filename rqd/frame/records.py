@@ -183,7 +183,7 @@ class FrameFiles:
 
         What a stray process of it may still hold open never becomes another frame's.
         """
-        _remove(self.spool)
+        remove_file(self.spool)
         self._blanks.take_back(self.script)
         self._blanks.take_back(self.checkpoint)
 
@@ -211,7 +211,8 @@ class Records:
         return FrameFiles(f"{self.folder}/{key}", script_path, self._blanks)
 
 
-def _remove(path: str) -> None:
+def remove_file(path: str) -> None:
+    """In a worker: what is gone already is fine."""
     with suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import NamedTuple
 
 from rqd.system.procstat import GONE, parse_stat, read_stat_line
@@ -35,3 +36,9 @@ def boot_id(proc_root: str = "/proc") -> str:
             return text.read().strip()
     except FileNotFoundError:
         return ""
+
+
+@cache
+def this_boot() -> str:
+    """The same of this machine, asked once."""
+    return boot_id()
