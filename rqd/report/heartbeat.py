@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -13,9 +13,6 @@ from twisted.python.failure import Failure
 from rqd.log import Logger
 from rqd.report.backoff import Backoff
 from rqd.report.outage import Outage
-
-if TYPE_CHECKING:
-    from rqd.proto.report_pb2 import HostReport
 
 #: Changes within this time share one report, seconds.
 COALESCE = 0.05
@@ -39,8 +36,8 @@ class Heartbeat:
         self,
         *,
         reactor: IReactorTime,
-        build: Callable[[], HostReport],
-        send: Callable[[HostReport], Deferred[Any]],
+        build: Callable[[], bytes],
+        send: Callable[[bytes], Deferred[Any]],
         interval: float,
         backoff: Backoff,
     ) -> None:

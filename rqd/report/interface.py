@@ -17,6 +17,7 @@ _SERVICE = "/report.RqdReportInterface/"
 _STARTUP_TIMEOUT = 30.0
 #: Cuebot only queues a status. It is as patient with the agent as the agent with it here.
 _STATUS_TIMEOUT = 10.0
+_HOST_REPORT = report_pb2.RqdReportStatusRequest.HOST_REPORT_FIELD_NUMBER
 _REPORT = report_pb2.RqdReportRunningFrameCompletionRequest.FRAME_COMPLETE_REPORT_FIELD_NUMBER
 
 
@@ -34,10 +35,10 @@ class ReportInterface:
             _SERVICE + "ReportRqdStartup", request.SerializeToString(), _STARTUP_TIMEOUT
         )
 
-    def status(self, report: report_pb2.HostReport) -> Deferred[bytes]:
-        request = report_pb2.RqdReportStatusRequest(host_report=report)
+    def status(self, report: bytes) -> Deferred[bytes]:
+        """Send a serialised HostReport."""
         return self._client.call(
-            _SERVICE + "ReportStatus", request.SerializeToString(), _STATUS_TIMEOUT
+            _SERVICE + "ReportStatus", wire.field(_HOST_REPORT, report), _STATUS_TIMEOUT
         )
 
     def completion(self, report: bytes) -> Deferred[bytes]:

@@ -25,14 +25,21 @@ class Retelling:
 
     def tell(self, frames: Iterable[FrameFacts]) -> bytes:
         """All ``frames`` as fields of a HostReport."""
-        told: dict[int, _Told] = {}
-        for facts in frames:
-            known = self._told.get(id(facts.spec))
-            if known is None or not _same(known.facts, facts):
-                known = _Told(facts, wire.field(_FRAMES, running_frame(facts).SerializeToString()))
-            told[id(facts.spec)] = known  # which keeps the spec, and with it its id
-        self._told = told
-        return b"".join(known.words for known in told.values())
+        self._told = {id(facts.spec): self._telling(facts) for facts in frames}
+        return b"".join(told.words for told in self._told.values())
+
+    def renew(self, frames: Iterable[FrameFacts]) -> int:
+        """Have words for these by the time that they are told; return how many they are."""
+        told = {id(facts.spec): self._telling(facts) for facts in frames}
+        self._told |= told
+        return len(told)
+
+    def _telling(self, facts: FrameFacts) -> _Told:
+        """It keeps the spec, and with that its id."""
+        known = self._told.get(id(facts.spec))
+        if known is None or not _same(known.facts, facts):
+            known = _Told(facts, wire.field(_FRAMES, running_frame(facts).SerializeToString()))
+        return known
 
 
 def _same(before: FrameFacts, now: FrameFacts) -> bool:

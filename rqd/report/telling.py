@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -20,6 +21,8 @@ from rqd.system.reservations import CoreCounts
 #: Age up to which a completion repeats what was last known of the host, seconds: many frames may
 #: end within a second, and looking at the host costs more than a report.
 HOST_AGE = 1.0
+#: Frames that are put into words in one turn of the reactor; each takes some 10 µs.
+AT_ONCE = 64
 
 
 class Telling:
@@ -54,10 +57,22 @@ class Telling:
     def boot(self) -> report_pb2.BootReport:
         return messages.boot_report(self._newest_host(), messages.core_detail(self._counts()))
 
-    def status(self) -> report_pb2.HostReport:
+    def status(self) -> bytes:
+        """A HostReport, serialised."""
         counts = messages.core_detail(self._counts())
         host, waiting = self._newest_host(), self._completions()
         return messages.host_report(host, self._retelling.tell(self._frames()), counts, waiting)
+
+    def renew(self) -> None:
+        """Put what frames were just seen to use into words, some at a time.
+
+        All at once, for the next report, would hold up the reactor.
+        """
+        self._renew_some(iter(tuple(self._frames())))
+
+    def _renew_some(self, frames: Iterator[FrameFacts]) -> None:
+        if self._retelling.renew(islice(frames, AT_ONCE)) == AT_ONCE:
+            self._clock.callLater(0, self._renew_some, frames)
 
     def completion(self, frame: FrameFacts, end: FrameEnd) -> bytes:
         """Serialised: it is kept on disk and sent again and again as the same bytes.

@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from rqd.host.departures import Departures
 from rqd.host.kept import KeptStanding
 from rqd.host.nimby import Nimby
-from rqd.proto import report_pb2
 from rqd.system.condition import IdleAction
 
 
@@ -25,14 +24,15 @@ class HostCalls:
         nimby: Nimby,
         departures: Departures,
         *,
-        report: Callable[[], report_pb2.HostReport],
+        report: Callable[[], bytes],
     ) -> None:
         self._standing = standing
         self._nimby = nimby
         self._departures = departures
         self._report = report
 
-    def report(self) -> report_pb2.HostReport:
+    def report(self) -> bytes:
+        """A HostReport, serialised."""
         return self._report()
 
     # -- locks ---------------------------------------------------------------------------------

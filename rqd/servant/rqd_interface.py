@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rqd.proto import rqd_pb2 as pb
 from rqd.proto import rqd_pb2_grpc
+from rqd.proto.report_pb2 import HostReport
 from rqd.servant.frame_calls import FrameCalls
 from rqd.servant.host_calls import HostCalls
 from rqd.system.condition import IdleAction
@@ -47,7 +48,7 @@ class RqdInterface(rqd_pb2_grpc.RqdInterfaceServicer):
     # -- the host ------------------------------------------------------------------------------
 
     def ReportStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
-        report = self._call(context, self._host.report)
+        report = HostReport.FromString(self._call(context, self._host.report))
         return pb.RqdStaticReportStatusResponse(host_report=report)
 
     def Lock(self, request: Any, context: grpc.ServicerContext) -> Any:

@@ -54,8 +54,8 @@ def numbers(cuebot: FakeCuebot) -> list[int]:
     return [int(report.frame.resource_id) for report in cuebot.completions]
 
 
-def host_report(name: str) -> report_pb2.HostReport:
-    return report_pb2.HostReport(host=report_pb2.RenderHost(name=name))
+def host_report(name: str) -> bytes:
+    return report_pb2.HostReport(host=report_pb2.RenderHost(name=name)).SerializeToString()
 
 
 class ReportCase(TestCase):

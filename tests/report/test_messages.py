@@ -206,7 +206,7 @@ class FrameTests(SynchronousTestCase):
         cores = messages.core_detail(CoreCounts(total=200, idle=100, locked=0, booked=100))
         frames = Retelling().tell([frame_facts()])
         self.assertEqual(
-            as_json(messages.host_report(host(), frames, cores)),
+            as_json(report_pb2.HostReport.FromString(messages.host_report(host(), frames, cores))),
             {
                 "core_info": {"booked_cores": 100, "idle_cores": 100, "total_cores": 200},
                 "frames": [FRAME],
@@ -220,7 +220,8 @@ class FrameTests(SynchronousTestCase):
         frames = Retelling().tell(
             [frame_facts(), frame_facts(usage=crowd), frame_facts(usage=SMALL)]
         )
-        report = messages.host_report(host(), frames, messages.core_detail(CoreCounts(0, 0, 0, 0)))
+        cores = messages.core_detail(CoreCounts(0, 0, 0, 0))
+        report = report_pb2.HostReport.FromString(messages.host_report(host(), frames, cores))
         self.assertLess(report.ByteSize(), 10_000)
         self.assertEqual(report.frames[1].rss, 728148)
         processes = [len(frame.children.children) for frame in report.frames]

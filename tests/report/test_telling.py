@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.frame.exits import FrameEnd
 from rqd.proto import report_pb2
 from rqd.report.messages import FrameFacts
-from rqd.report.telling import HOST_AGE, Telling
+from rqd.report.telling import AT_ONCE, HOST_AGE, Telling
 from rqd.system.condition import HostCondition
 from rqd.system.gpus import GpuTotals
 from rqd.system.host import HostSample
@@ -47,6 +47,9 @@ class TellingTests(SynchronousTestCase):
             raise OSError(5, "Input/output error")
         return host_sample(load=self.load)
 
+    def status(self) -> report_pb2.HostReport:
+        return report_pb2.HostReport.FromString(self.telling.status())
+
     def completion(self, facts: FrameFacts | None = None) -> report_pb2.FrameCompleteReport:
         report = self.telling.completion(facts or frame_facts(), END)
         return report_pb2.FrameCompleteReport.FromString(report)
@@ -60,21 +63,34 @@ class TellingTests(SynchronousTestCase):
     def test_gpus(self) -> None:
         """Every report of the host tells of its GPUs as they are at that moment."""
         self.gpus = GpuTotals(count=1, total=2048, free=2047)
-        host = self.telling.status().host
+        host = self.status().host
         self.assertEqual((host.num_gpus, host.total_gpu_mem, host.free_gpu_mem), (1, 2048, 2047))
 
     def test_status(self) -> None:
         """A status report tells of the host, its cores, and every frame."""
-        report = self.telling.status()
+        report = self.status()
         self.assertEqual(report.host.load, 100)
         self.assertEqual([frame.frame_id for frame in report.frames], ["a"])
         self.assertEqual(report.core_info.booked_cores, 100)
 
+    def test_renewed(self) -> None:
+        """Many frames are put into words ahead, some in a turn; what changes later is told, too."""
+        self.frames = [frame_facts(spec=frame_spec(frame_id=str(n))) for n in range(3 * AT_ONCE)]
+        self.telling.renew()
+        turns = 0
+        while self.clock.getDelayedCalls():
+            self.clock.advance(0)
+            turns += 1
+        self.assertEqual(turns, 3)
+        self.frames[1] = frame_facts(spec=frame_spec(frame_id="other"))
+        told = [frame.frame_id for frame in self.status().frames]
+        self.assertEqual(told, [frame.spec.frame_id for frame in self.frames])
+
     def test_completions(self) -> None:
         """It tells how many completions wait, if any do; no completion tells that."""
-        self.assertNotIn("completionsWaiting", self.telling.status().host.attributes)
+        self.assertNotIn("completionsWaiting", self.status().host.attributes)
         self.completions = 20_000
-        attributes = self.telling.status().host.attributes
+        attributes = self.status().host.attributes
         self.assertEqual(attributes["completionsWaiting"], "20000")
         self.assertNotIn("completionsWaiting", self.completion().host.attributes)
 
@@ -84,7 +100,7 @@ class TellingTests(SynchronousTestCase):
         self.load, self.frames = 250, []
         self.condition = HostCondition(nimby_locked=True)
         self.counts = CoreCounts(total=400, idle=0, locked=400, booked=0)
-        report = self.telling.status()
+        report = self.status()
         self.assertEqual((report.host.load, report.host.nimby_locked), (250, True))
         self.assertEqual((list(report.frames), report.core_info.locked_cores), ([], 400))
 

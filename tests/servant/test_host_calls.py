@@ -13,7 +13,6 @@ from rqd.config.settings import MachineSettings, RunnerSettings, Settings
 from rqd.host.keeping import PATIENCE
 from rqd.host.kept import KeptStanding
 from rqd.host.nimby import Nimby, NimbyTerms
-from rqd.proto import report_pb2
 from rqd.refusals import InvalidRequest, WrongState
 from rqd.servant.host_calls import HostCalls
 from rqd.system.condition import IdleAction
@@ -21,7 +20,7 @@ from rqd.system.nimby import Activity
 from tests.frame.fakes import Workers
 from tests.host.fakes import MemoryDetector, ledger
 
-REPORT = report_pb2.HostReport(host=report_pb2.RenderHost(name="render042"))
+REPORT = b"what the host is"
 
 
 class Asked:
