@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import json
 import gc
+import json
 import os
 import signal
 from pathlib import Path
