@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, cast
 from rqd import lean
 
 if TYPE_CHECKING:
+    from rqd.assembly.ground import IAgentReactor
     from rqd.config.settings import LoggingSettings
     from rqd.logging.agent import LineObserver
-    from rqd.service import IAgentReactor
     from rqd.systemd.journal import Journal
     from rqd.tap import Options
 

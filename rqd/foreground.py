@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorCore
 from twisted.logger import ILogObserver, globalLogBeginner
 
 if TYPE_CHECKING:
-    from rqd.service import Agent
+    from rqd.agent import Agent
 
 
 def run(agent: Agent, observers: Iterable[ILogObserver], *, reactor: IReactorCore) -> None:

@@ -24,7 +24,8 @@ from rqd.config import ConfigurationError, Loaded, load
 if TYPE_CHECKING:
     from twisted.application.service import IService
 
-    from rqd.service import Agent, IAgentReactor
+    from rqd.agent import Agent
+    from rqd.assembly.ground import IAgentReactor
 
 #: Exit status for a configuration that can't be used (EX_CONFIG of sysexits.h: 78).
 CONFIGURATION_STATUS: Final = os.EX_CONFIG
@@ -114,9 +115,9 @@ def makeService(options: Options) -> IService:
 
 def make_agent(options: Options, reactor: IAgentReactor) -> Agent:
     """The agent, not started."""
+    from rqd.agent import Agent
     from rqd.clock import keep_monotonic_time
     from rqd.log import set_threshold
-    from rqd.service import Agent
 
     loaded = options.loaded
     keep_monotonic_time(reactor)

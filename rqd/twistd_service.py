@@ -8,7 +8,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
-    from rqd.service import Agent
+    from rqd.agent import Agent
 
 
 class AgentService(Service):

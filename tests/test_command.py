@@ -41,9 +41,9 @@ class Agent:
         print("stopped", flush=True)
         return succeed(None)
 
-service = types.ModuleType("rqd.service")
-service.Agent = Agent
-sys.modules["rqd.service"] = service
+module = types.ModuleType("rqd.agent")
+module.Agent = Agent
+sys.modules["rqd.agent"] = module
 from rqd.command import main
 main()
 """

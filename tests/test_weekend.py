@@ -26,7 +26,6 @@ from rqd.report.backoff import backoff
 from rqd.report.connection import CuebotError
 from rqd.report.outbox import Outbox
 from rqd.report.shelf import IN_MEMORY
-from rqd.service import facts_of
 from rqd.system.condition import HostCondition
 from tests.frame.place import Place
 from tests.report.facts import host_sample, process_sample, usage
@@ -47,7 +46,7 @@ HOST = messages.render_host(host_sample(), HostCondition())
 def compose(frame: Frame, end: FrameEnd) -> bytes:
     """A report as an agent makes it, of a frame of many processes: 12 KiB."""
     frame.usage = USAGE
-    return messages.completion(HOST, facts_of(frame), end).SerializeToString()
+    return messages.completion(HOST, messages.facts_of(frame), end).SerializeToString()
 
 
 class WeekendTests(SynchronousTestCase):

@@ -19,6 +19,7 @@ from rqd.system.usage import EMPTY_USAGE, FrameUsage
 
 if TYPE_CHECKING:
     from rqd.frame.exits import FrameEnd
+    from rqd.frame.lifecycle import Frame
     from rqd.frame.spec import FrameSpec
     from rqd.system.condition import HostCondition
     from rqd.system.host import HostSample
@@ -33,6 +34,11 @@ class FrameFacts(NamedTuple):
     usage: FrameUsage = EMPTY_USAGE
     last_output: float = 0.0
     attributes: Mapping[str, str] = MappingProxyType({})
+
+
+def facts_of(frame: Frame) -> FrameFacts:
+    """A frame as the reports tell of it."""
+    return FrameFacts(frame.spec, frame.started_at, frame.usage, frame.last_output)
 
 
 def render_host(

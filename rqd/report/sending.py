@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
+from rqd.frame.patience import TooLate, within
+from rqd.log import Logger
 from rqd.report.announcer import announce
 from rqd.report.backoff import backoff
 from rqd.report.cuebot import CuebotClient, IReactorReports
@@ -20,9 +22,16 @@ from rqd.report.telling import Telling
 if TYPE_CHECKING:
     from rqd.config.settings import Settings
 
+#: How long the completions of killed frames are tried before a departure goes on, seconds.
+DELIVERY_PATIENCE = 30.0
+#: How long Cuebot may take to hear of the departure itself, seconds.
+TELLING_PATIENCE = 2.0
+
 
 class Sending:
     """The startup report, the status reports and the completions, over one client."""
+
+    log = Logger()
 
     def __init__(
         self,
@@ -35,6 +44,7 @@ class Sending:
     ) -> None:
         """``settled`` is told the key of each completion that Cuebot took; ``fetch`` as there."""
         machine, grpc = settings.machine, settings.grpc
+        self._reactor = reactor
         slow = backoff(grpc, at_most=grpc.backoff_delay_max)
         self._client = CuebotClient(reactor=reactor, settings=grpc)
         cuebot = ReportInterface(
@@ -86,6 +96,18 @@ class Sending:
     def told(self) -> Deferred[None]:
         """Fire once Cuebot took a status report of what is so now; may take as long as Cuebot."""
         return self._presence.told()
+
+    def deliver(self) -> Deferred[object]:
+        """Before a departure: let Cuebot hear of it, and of every frame that has ended."""
+        return Deferred.fromCoroutine(self._deliver())
+
+    async def _deliver(self) -> None:
+        told = within(self.told(), TELLING_PATIENCE, reactor=self._reactor)
+        told.addErrback(lambda failure: failure.trap(TooLate) and None)
+        delivered = await self.outbox.drain(DELIVERY_PATIENCE)
+        await told
+        if not delivered:
+            self.log.warn("leaving with undelivered completions, they stay on disk")
 
     def stop(self) -> Deferred[None]:
         """Send nothing more; fires within a bounded time."""

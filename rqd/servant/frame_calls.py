@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from google.protobuf.message import DecodeError
 from twisted.internet.defer import Deferred
 
 from rqd.frame.lifecycle import Frame
@@ -50,6 +51,14 @@ class FrameCalls:
 
     def kill(self, frame_id: str, reason: str) -> None:
         self._roster.kill(_known(frame_id), reason or NO_REASON)
+
+
+def spec_of(request: bytes) -> FrameSpec:
+    """A launch request as it was kept; raises ValueError or InvalidRequest."""
+    try:
+        return parse(rqd_pb2.RunFrame.FromString(request))
+    except DecodeError:
+        raise ValueError("its request can't be decoded") from None
 
 
 def _known(frame_id: str) -> str:

@@ -12,12 +12,18 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from zlib import crc32
 
 from rqd.log import Logger
 from rqd.system.home import OWN
 
 #: Bytes that a piece of a pseudo-file has at most if nothing comes after it.
 _SHORT = 1024
+
+
+def tree_name(state: str) -> str:
+    """The name of the agent's cgroup tree; each agent of a host (tests run several) has its own."""
+    return f"openrqd-{crc32(os.path.realpath(state).encode()):08x}"
 
 
 class CgroupTree:

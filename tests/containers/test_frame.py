@@ -15,7 +15,7 @@ from rqd.containers.interface import AGENT
 from rqd.frame.lifecycle import Frame
 from rqd.frame.phases import Kill
 from rqd.frame.users import Identity
-from rqd.service import spec_of
+from rqd.servant.frame_calls import spec_of
 from tests.containers.fakes import FakeEngine
 from tests.frame.earlier import run_frame
 from tests.frame.place import Place

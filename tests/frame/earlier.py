@@ -9,7 +9,7 @@ from typing import Any
 from rqd.blanks import Blanks
 from rqd.frame.records import KillNote, Records, Whereabouts
 from rqd.proto import rqd_pb2
-from rqd.service import spec_of
+from rqd.servant.frame_calls import spec_of
 from rqd.system.reservations import Reservation
 from tests.system.fake_proc import FakeProc
 

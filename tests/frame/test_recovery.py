@@ -17,7 +17,7 @@ from rqd.frame.statedisk import RETRY_FIRST, RETRY_LAST
 from rqd.frame.survivor import POLL
 from rqd.logging.interfaces import IFrameLog
 from rqd.refusals import AlreadyRunning
-from rqd.service import spec_of
+from rqd.servant.frame_calls import spec_of
 from rqd.system.gpus import Gpu
 from rqd.system.reservations import Reservation
 from rqd.system.usage import FrameUsage

@@ -11,7 +11,6 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from rqd.service import tree_name
 from rqd.system import cgroups
 
 
@@ -47,7 +46,7 @@ def children(pid: int) -> list[int]:
 def tree(state: str) -> Path | None:
     """The cgroup folder of the agent whose state is there, if agents of ours get one."""
     own = cgroups.own_group()
-    path = own / tree_name(state) if own is not None else None
+    path = own / cgroups.tree_name(state) if own is not None else None
     return path if path is not None and path.is_dir() else None
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
 from rqd.system import cgroups
-from tests.environments import lacks
 from tests.integration import comets, remains
 from tests.integration.agent import Agent, AgentCase, on_agent, root_only, without_groups
 from tests.integration.launched import Launched
 from tests.integration.log_frames import read, until
+from tests.integration.own_groups import joining, new_group
 from tests.logging.awaiting import awaited
 
 QUICK = {"kill_monitor_timeout": "200ms", "kill_monitor_interval": "20ms"}
@@ -100,21 +99,15 @@ class OldKernelTests(TestCase):
     """A real control group of a kernel that can't kill all of one at once."""
 
     def setUp(self) -> None:
-        own = cgroups.own_group()
-        if own is None or not os.access(own, os.W_OK):
-            lacks("no control group that can be written to")
-        assert own is not None
+        self.group = new_group(self)
         self.folder = self.mktemp()
         os.mkdir(self.folder)
-        self.group = own / f"openrqd-bomb-{os.getpid()}"
-        self.group.mkdir()
 
     @awaited
     async def test_kill_each(self) -> None:
         """One call ends what was there: it is frozen first. What came in between needs another."""
         program = bomb(self.folder, "setsid")
-        joins = 'echo 0 > "$0" && exec "$@"'
-        with subprocess.Popen(["sh", "-c", joins, f"{self.group}/cgroup.procs", *program]):
+        with subprocess.Popen(joining(self.group, *program)):
             await until(lambda: generations(self.folder) > 10)
 
             def ended() -> bool:
@@ -123,5 +116,5 @@ class OldKernelTests(TestCase):
 
             await until(ended, LONGEST / 2)
             last = generations(self.folder)
-        await until(lambda: cgroups.remove(Path(self.group)))
+        await until(lambda: cgroups.remove(self.group))
         self.assertEqual(generations(self.folder), last)

@@ -88,23 +88,22 @@ class KillTests(AgentCase):
         agent.kill(frame.id, "enough")
         self.assertEqual((await frame.ended()), (1, 9))
 
-    @on_agent(runner=QUICK)
-    async def test_stopped(self, agent: Agent) -> None:
-        """A frame that is stopped is ended all the same."""
-        frame = agent.launch("echo ready; kill -STOP $$")
+    async def check_stopped(self, agent: Agent, whom: str) -> None:
+        frame = agent.launch(f"echo ready; kill -STOP {whom}")
         await frame.says(b"ready")
         agent.kill(frame.id)
         _, number = await frame.ended()
         self.assertIn(number, (9, 15))
 
     @on_agent(runner=QUICK)
+    async def test_stopped(self, agent: Agent) -> None:
+        """A frame that is stopped is ended all the same."""
+        await self.check_stopped(agent, "$$")
+
+    @on_agent(runner=QUICK)
     async def test_stops_its_group(self, agent: Agent) -> None:
         """So it is for one that stopped its whole process group."""
-        frame = agent.launch("echo ready; kill -STOP 0")
-        await frame.says(b"ready")
-        agent.kill(frame.id)
-        _, number = await frame.ended()
-        self.assertIn(number, (9, 15))
+        await self.check_stopped(agent, "0")
 
     @on_agent(runner=QUICK)
     async def test_tree(self, agent: Agent) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 
 from twisted.trial.unittest import TestCase
 
 from rqd.system import cgroups
-from tests.environments import lacks
 from tests.integration.log_frames import until
+from tests.integration.own_groups import joining, new_group
 from tests.logging.awaiting import awaited
 
 
@@ -17,22 +16,13 @@ class ProcsTests(TestCase):
     """L{cgroups.Procs}, which stays open."""
 
     def setUp(self) -> None:
-        own = cgroups.own_group()
-        if own is None or not os.access(own, os.W_OK):
-            lacks("no control group that can be written to")
-        assert own is not None
-        self.group = own / f"openrqd-procs-{os.getpid()}"
-        self.group.mkdir()
+        self.group = new_group(self)
         self.procs = cgroups.Procs(self.group)
-
-    def tearDown(self) -> None:
-        cgroups.remove(self.group)
 
     def run_here(self, program: str) -> subprocess.Popen[bytes]:
         """A shell in the group, which has said something, and ends with its input."""
-        script = f'echo 0 > "$0"; {program}; echo; read line'
         shell = subprocess.Popen(
-            ["sh", "-c", script, f"{self.group}/cgroup.procs"],
+            joining(self.group, "sh", "-c", f"{program}; echo; read line"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SkipTest
 from rqd.proto import rqd_pb2
 from tests.integration.agent import PATIENCE, Agent, AgentCase, on_agent, root_only
 from tests.integration.faultmount import FaultMount, lacking
-from tests.integration.launched import Launched
+from tests.integration.launched import Gate, Launched
 from tests.integration.log_frames import until
 
 DIRECT = {"prepend_timestamp": False}
@@ -39,6 +39,14 @@ class FaultyLogTests(AgentCase):
         seen.log_dir = mount.real
         return Launched(seen, agent.cuebot)
 
+    async def halfway(self, agent: Agent) -> tuple[FaultMount, Gate, Launched]:
+        """A frame that logs on such a mount, and has more to say once the gate is open."""
+        mount = self.faulty()
+        gate = agent.gate()
+        frame = self.launch(agent, mount, f"echo one; read < {gate.path}; echo two; exit 3")
+        await frame.says(b"one")
+        return mount, gate, frame
+
     async def whole(self, frame: Launched) -> None:
         """Wait for the end of the log: all is there, once."""
         await until(lambda: WHOLE.search(frame.log), PATIENCE)
@@ -47,10 +55,7 @@ class FaultyLogTests(AgentCase):
         self.assertEqual(frame.footer_value("exitStatus"), "3")
 
     async def hangs_while_away(self, agent: Agent) -> None:
-        mount = self.faulty()
-        gate = agent.gate()
-        frame = self.launch(agent, mount, f"echo one; read < {gate.path}; echo two; exit 3")
-        await frame.says(b"one")
+        mount, gate, frame = await self.halfway(agent)
         await agent.end(signal.SIGKILL)
         mount.fail("* hang")
         gate.open()
@@ -73,10 +78,7 @@ class FaultyLogTests(AgentCase):
     @on_agent()
     async def test_ended_and_hangs(self, agent: Agent) -> None:
         """A frame that ended while no agent lived is reported although its log can't follow."""
-        mount = self.faulty()
-        gate = agent.gate()
-        frame = self.launch(agent, mount, f"echo one; read < {gate.path}; echo two; exit 3")
-        await frame.says(b"one")
+        mount, gate, frame = await self.halfway(agent)
         await agent.end(signal.SIGKILL)
         mount.fail("* hang")
         gate.open()
@@ -91,10 +93,7 @@ class FaultyLogTests(AgentCase):
     @on_agent()
     async def test_killed_amid_a_hang(self, agent: Agent) -> None:
         """An agent that is killed while a write hangs is dead once that returns; all is there."""
-        mount = self.faulty()
-        gate = agent.gate()
-        frame = self.launch(agent, mount, f"echo one; read < {gate.path}; echo two; exit 3")
-        await frame.says(b"one")
+        mount, gate, frame = await self.halfway(agent)
         mount.fail("* hang")
         gate.open()
         await until(lambda: hangs(agent.pid), PATIENCE)
@@ -107,10 +106,7 @@ class FaultyLogTests(AgentCase):
 
     async def fails(self, agent: Agent, error: str) -> None:
         """All writes fail under two agents, then they don't."""
-        mount = self.faulty()
-        gate = agent.gate()
-        frame = self.launch(agent, mount, f"echo one; read < {gate.path}; echo two; exit 3")
-        await frame.says(b"one")
+        mount, gate, frame = await self.halfway(agent)
         mount.fail(f"write {error}", f"flush {error}", f"fsync {error}")
         gate.open()
         await until(lambda: agent.log.count(WAITS) == 1, PATIENCE)

@@ -19,7 +19,7 @@ from twisted.internet import reactor
 from rqd.blanks import Blanks
 from rqd.frame.records import Records, Whereabouts
 from rqd.proto import report_pb2
-from rqd.service import spec_of
+from rqd.servant.frame_calls import spec_of
 from rqd.system.reservations import Reservation
 from tests.integration.agent import Agent, AgentCase, on_agent
 from tests.integration.farm import FakeCuebot

@@ -192,11 +192,11 @@ class AwayTests(AgentCase):
         await killed(agent)
         gate.open()
         await has_a_record_of_its_end(agent)
-        await agent.start_again()
         return frame
 
     async def check(self, agent: Agent, command: str, *end: int) -> None:
         frame = await self.ends_away(agent, command)
+        await agent.start_again()
         self.assertEqual(await frame.ended(), end)
         self.assertEqual(frame.output, b"one\ntwo\n")
         self.assertEqual(frame.log.count(b"Render Frame Completed"), 1)
@@ -242,12 +242,7 @@ class AwayTests(AgentCase):
     @on_agent()
     async def test_another_boot(self, agent: Agent) -> None:
         """After a reboot a frame that ran has vanished; whoever has its pid now is left alone."""
-        gate = agent.gate()
-        frame = agent.launch(f"echo here; read < {gate.path}")
-        await frame.says(b"here")
-        await killed(agent)
-        gate.open()
-        await has_a_record_of_its_end(agent)
+        frame = await self.ends_away(agent, "exit 0")
         forget_from(agent, b"exit")
         change(records(agent)[0], boot_id="another", supervisor=os.getpid())
         await agent.start_again()
@@ -256,12 +251,7 @@ class AwayTests(AgentCase):
     @on_agent()
     async def test_pid_used_again(self, agent: Agent) -> None:
         """A process that has the pid of a supervisor, but began at another time, is left alone."""
-        gate = agent.gate()
-        frame = agent.launch(f"echo one; read < {gate.path}; exit 4")
-        await frame.says(b"one")
-        await killed(agent)
-        gate.open()
-        await has_a_record_of_its_end(agent)
+        frame = await self.ends_away(agent, "exit 4")
         change(records(agent)[0], supervisor=os.getpid())
         await agent.start_again()
         self.assertEqual(await frame.ended(), (4, 0))
@@ -286,12 +276,7 @@ class AwayTests(AgentCase):
     @on_agent()
     async def test_not_started(self, agent: Agent) -> None:
         """A frame whose record is there but which was never started is reported so."""
-        gate = agent.gate()
-        frame = agent.launch(f"echo one; read < {gate.path}")
-        await frame.says(b"one")
-        await killed(agent)
-        gate.open()
-        await has_a_record_of_its_end(agent)
+        frame = await self.ends_away(agent, "exit 0")
         forget_from(agent, b"up")
         await agent.start_again()
         self.assertEqual(await frame.ended(), (256, 0))

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.system import cgroups
-from rqd.system.cgroups import CgroupTree, own_group
+from rqd.system.cgroups import CgroupTree, own_group, tree_name
 
 #: No process has such a pid: the kernel stops at 2^22.
 NOBODY = 1 << 23
@@ -35,6 +35,16 @@ class TreeCase(SynchronousTestCase):
 
     def open(self) -> CgroupTree | None:
         return CgroupTree.open("frames", proc_root=str(self.proc))
+
+
+class TreeNameTests(SynchronousTestCase):
+    """L{tree_name}."""
+
+    def test_folder(self) -> None:
+        """Agents with state folders of their own share no control groups; spelling is no matter."""
+        folder = self.mktemp()
+        self.assertEqual(tree_name(folder), tree_name("./" + folder))
+        self.assertNotEqual(tree_name(folder), tree_name(folder + "2"))
 
 
 class OwnGroupTests(TreeCase):
