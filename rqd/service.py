@@ -117,9 +117,7 @@ class Assembly:
             compose=lambda frame, end: self._telling.completion(facts_of(frame), end),
             changed=self._tell_cuebot,
         )
-        self._watch = Watch(
-            self._ground, self._machine, self._frames.roster, then=self._tell_systemd
-        )
+        self._watch = Watch(self._ground, self._machine, self._frames.roster, then=self._sampled)
 
     def _assemble_servant(self) -> None:
         """What answers calls."""
@@ -170,8 +168,9 @@ class Assembly:
         """The host's standing, or what is withheld, has changed."""
         self._sending.changed()
 
-    def _tell_systemd(self) -> None:
+    def _sampled(self) -> None:
         """There are new statistics."""
+        self._telling.renew()
         if self._attendant is not None:
             self._attendant.look()
 
