@@ -40,13 +40,23 @@ class Sampling:
         self._loop = LoopingCall(self._tick)
         self._loop.clock = reactor
         self._reactor = reactor
+        self._first: IDelayedCall | None = None
 
     def start(self) -> None:
-        self._loop.start(self._interval, now=False)
+        """Begin in the middle of an interval.
+
+        Status reports, which begin about now, have as long an interval: a pass over many processes
+        and a report of many frames would take the interpreter from each other.
+        """
+        self._first = self._reactor.callLater(
+            self._interval / 2, lambda: self._loop.start(self._interval)
+        )
 
     def stop(self) -> None:
         if self._loop.running:
             self._loop.stop()
+        elif self._first is not None and self._first.active():
+            self._first.cancel()
 
     def pace(self, interval: float) -> None:
         """Another interval, seconds, from the next tick on."""

@@ -30,6 +30,8 @@ class SamplingTests(SynchronousTestCase):
             deliver=deliver or self.delivered.append,
         )
         sampling.start()
+        self.clock.advance(2.4)
+        self.assertEqual(self.delivered, [])
         return sampling
 
     def measure(self) -> Deferred[Mapping[str, FrameUsage]]:
@@ -49,6 +51,11 @@ class SamplingTests(SynchronousTestCase):
         sampling.stop()
         self.clock.pump([5.0] * 3)
         self.assertEqual(len(self.delivered), 3)
+
+    def test_stopped_at_once(self) -> None:
+        """None where it stops before the first."""
+        self.start().stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_pace(self) -> None:
         """Another interval counts from the next tick on, and from the start if there was none."""
