@@ -99,15 +99,15 @@ class ProcessReader:
         """The process as it is now; None if it is dead, or dies while it is looked at."""
         try:
             line = read_stat_line(f"{self._root}/{pid}/stat")
-            known = self._members.get(pid)
-            if known is not None and known.line == line:
+            known, seen = self._members.get(pid), hash(line)
+            if known is not None and known.seen == seen:
                 return known
             stat = parse_stat(line)
             if not stat.alive:
                 return None
             if known is None or known.stat.start_ticks != stat.start_ticks:
-                known = _Member(f"{self._root}/{pid}", pid, self._start(stat), line, stat)
-            known.look(line, stat)
+                known = _Member(f"{self._root}/{pid}", pid, self._start(stat), seen, stat)
+            known.look(seen, stat)
         except (*UNREADABLE, ValueError, IndexError):
             return None
         return known
@@ -123,7 +123,8 @@ class _Member:
     """What is remembered of a process from one pass to the next.
 
     The command line is read once for each program that the process runs. Some programs rewrite
-    theirs; to show that is not worth a file in each pass.
+    theirs; to show that is not worth a file in each pass. ``seen`` is a hash of the line that
+    ``stat`` was: the line itself would be a kibibyte for every three processes.
     """
 
     __slots__ = (
@@ -133,19 +134,19 @@ class _Member:
         "_program",
         "_sample",
         "_started",
-        "line",
         "pss",
+        "seen",
         "stat",
     )
 
-    def __init__(self, folder: str, pid: int, started: float, line: bytes, stat: ProcStat) -> None:
+    def __init__(self, folder: str, pid: int, started: float, seen: int, stat: ProcStat) -> None:
         self._folder = folder
         self._pid = pid
         self._started = started
         self._program: tuple[str, int] | None = None
         self._cmdline = ""
         self._sample: ProcessSample | None = None
-        self.line = line
+        self.seen = seen
         self.stat = stat
         self.pss = Pss(folder)
 
@@ -157,9 +158,9 @@ class _Member:
         """
         return self.stat.state == "D"
 
-    def look(self, line: bytes, stat: ProcStat) -> None:
+    def look(self, seen: int, stat: ProcStat) -> None:
         """Take what ``stat`` says now, and read the command line if it is another program's."""
-        self.line, self.stat = line, stat
+        self.seen, self.stat = seen, stat
         self.pss.rss = stat.rss
         self._sample = None
         program = stat.name, stat.start_stack
