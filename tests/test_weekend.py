@@ -130,6 +130,14 @@ class WeekendTests(SynchronousTestCase):
             self.clock.advance(LONGEST_PROBE)
         return time.monotonic() - began
 
+    def assert_in_order(self) -> None:
+        """All were taken once, in order of ending but for the one that found Cuebot back.
+
+        That may be another than the oldest: now and then the next in turn is tried in its stead.
+        """
+        first, *rest = self.taken
+        self.assertEqual(rest, [name for name in self.names if name != first])
+
     def test_away(self) -> None:
         """Memory is bounded, nothing grows by trying; then all are taken, in order of ending."""
         most = self.goes_by(WEEKEND, COMPLETIONS)
@@ -139,7 +147,7 @@ class WeekendTests(SynchronousTestCase):
         tries = self.tries
         took = self.is_back()
         self.assertLess(took, 60.0)
-        self.assertEqual(self.taken, self.names)
+        self.assert_in_order()
         self.clock.advance(1)
         self.assertEqual([name for name in self.place.left() if "frame-" in name], [])
         self.assertEqual(len(self.events), 1)  # the other line came before
@@ -156,6 +164,4 @@ class WeekendTests(SynchronousTestCase):
         most = self.goes_by(NIGHT, number)
         self.assertLess(most, IN_MEMORY + number * EACH + SLACK)
         self.is_back()
-        self.assertEqual(sorted(self.taken), sorted(self.names))
-        first, *rest = self.taken
-        self.assertEqual(rest, [name for name in self.names if name != first])
+        self.assert_in_order()
