@@ -16,6 +16,7 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from rqd.containers.freezer import thaw
 from rqd.containers.inside import Files
 from rqd.containers.interface import Accounts, Facts
 from rqd.frame.exits import ChainReport, read_chain
@@ -89,11 +90,21 @@ class ContainerMembers(Signalled):
         """Its account tells."""
         return 0
 
+    def wake(self) -> None:
+        """Also from a pause."""
+        if self._is_led():
+            thaw(self.supervisor)
+        super().wake()
+
     def kill(self) -> None:
-        found = identity(self.supervisor) if self.supervisor else None
-        if found is not None and found.start_ticks == self._begun.start_ticks:
+        if self._is_led():
             with suppress(ProcessLookupError):
                 os.kill(self.supervisor, signal.SIGKILL)
+            thaw(self.supervisor)
+
+    def _is_led(self) -> bool:
+        found = identity(self.supervisor) if self.supervisor else None
+        return found is not None and found.start_ticks == self._begun.start_ticks
 
 
 @implementer(ILeader)

@@ -94,7 +94,7 @@ class Containers:
     ) -> None:
         self.folder = Path(state, "containers")
         self.terms = terms
-        self.away = "it has not been asked yet"
+        self.away = "the container engine has not answered yet"
         self._engine = engine
         self._reactor = reactor
         self._watching = watching

@@ -111,7 +111,10 @@ def labels(spec: FrameSpec, host: str) -> dict[str, str]:
 
 
 def body(order: Order, settings: DockerSettings, mounts: Sequence[DockerMount]) -> dict[str, Any]:
-    """The container in the engine's words."""
+    """The container in the engine's words.
+
+    Who stops it, or the engine, by hand need not wait: TERM would reach the account's keeper only.
+    """
     identity, spec = order.identity, order.spec
     made = {
         "Image": order.image,
@@ -120,6 +123,7 @@ def body(order: Order, settings: DockerSettings, mounts: Sequence[DockerMount]) 
         "Entrypoint": ["/bin/sh", "-c", WRAPPER, "openrqd", *_arguments(order, settings)],
         "Cmd": [],
         "WorkingDir": "/",
+        "StopSignal": "SIGKILL",
         "Labels": dict(order.labels),
         "HostConfig": {
             "Init": settings.init,

@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 
 from tests.environments import lacks
+from tests.integration import remains
 
 #: Images that are there; the second has a user database, and a PATH of its own.
 SMALL, LARGER = "openrqd-test/small:1", "openrqd-test/larger:1"
-#: Seconds to wait for the daemon, and how often it is started.
-_READY, _TRIES = 20.0, 3
+#: Seconds to wait for the daemon, and for one command to it; how often it is started.
+_READY, _COMMAND, _TRIES = 60.0, 120.0, 3
 _PASSWD = """\
 root:x:0:0:root:/root:/bin/sh
 bin:x:2:2:bin:/bin:/bin/false
@@ -25,16 +26,22 @@ guest:x:1000:1000::/:/bin/sh
 
 
 class Engine:
-    """Started once for all tests; ``stop`` leaves nothing."""
+    """Started once for all tests; ``stop`` leaves nothing.
 
-    def __init__(self, *, live_restore: bool = True) -> None:
+    ``size``, as of a tmpfs, is all the room that it has for its data; without one it is the disk's.
+    """
+
+    def __init__(self, *, live_restore: bool = True, size: str = "") -> None:
         for program in ("dockerd", "docker-init", "busybox"):
             if shutil.which(program) is None:
                 lacks(f"there is no {program}: apt-get install docker.io busybox-static")
         if os.geteuid() != 0:
             lacks("a container engine needs root")
         self.folder = Path(tempfile.mkdtemp(prefix="openrqd-engine-"))
+        (self.folder / "daemon.json").write_text("{}")  # whatever this machine has is not for us
         self.socket = f"unix://{self.folder}/docker.sock"
+        self.data = self.folder / "docker"
+        self._size = size
         self.live_restore = live_restore
         self._process: subprocess.Popen[bytes] | None = None
         self._ran = False
@@ -61,8 +68,9 @@ class Engine:
             self._process = subprocess.Popen(
                 [
                     *("nice", "-n", "10", "dockerd", "--iptables=false", "--ip6tables=false"),
-                    *("--bridge=none", "--storage-driver=vfs", f"--data-root={folder}/docker"),
+                    *("--bridge=none", "--storage-driver=vfs", f"--data-root={self.data}"),
                     *(f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid"),
+                    *(f"--config-file={folder}/daemon.json", f"--cgroup-parent=/{folder.name}"),
                     *("-H", self.socket, *(["--live-restore"] if self.live_restore else [])),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -105,14 +113,23 @@ class Engine:
         """Stop it in order; without live-restore, all containers stop."""
         self._end(signal.SIGTERM)
 
+    def restart(self, *, live_restore: bool) -> None:
+        self.terminate()
+        self.live_restore = live_restore
+        self.start()
+
     def _end(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:
             self.signal(number)
-            self._process.wait(60)
+            self._process.wait(_COMMAND)
         self._process = None
 
     def prepare(self) -> None:
         """Start it, with images."""
+        if self._size:
+            self.data.mkdir()
+            mount = ("mount", "-t", "tmpfs", "-o", f"size={self._size}", "data", self.data)
+            subprocess.run(mount, check=True)
         self.start()
         self._make_image(SMALL, {})
         changes = ["--change", "ENV PATH=/opt/tools:/bin", "--change", "ENV STUDIO=image"]
@@ -139,15 +156,44 @@ class Engine:
             self._docker("import", *(changes or []), "-", name, stdin=tar.stdout)
 
     def stop(self) -> None:
-        """Remove all containers, and the engine with its data."""
+        """End it with all that it has started; raises AssertionError if anything stays.
+
+        What a SIGKILL has broken off in the middle of a start the engine has forgotten, and its
+        shim stays for good: that is ended here, as in production by nobody.
+        """
         if self._process is None or self._process.poll() is not None:
             self.start()
         if left := self.containers():
             self.run("rm", "-f", *left)
         self.terminate()
-        for mount in ("exec/netns/default", "docker"):
-            subprocess.run(["umount", "-l", self.folder / mount], capture_output=True, check=False)
+        remains.kill(str(self.folder))
+        for mount in self._mounts():
+            subprocess.run(["umount", "-l", mount], check=True)
+        for group in self._groups():
+            with contextlib.suppress(OSError):
+                group.rmdir()
         shutil.rmtree(self.folder, ignore_errors=True)
+        if left := self.remains():
+            raise AssertionError(f"the engine leaves {left}")
+
+    def remains(self) -> list[str]:
+        """What is left of it: processes, mounts, control groups, files."""
+        processes = map(str, remains.processes(str(self.folder)))
+        files = [str(self.folder)] if self.folder.exists() else []
+        return [*processes, *self._mounts(), *map(str, self._groups()), *files]
+
+    def _mounts(self) -> list[str]:
+        """Those below its folder, the last first."""
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+        points = [line.split()[4] for line in lines]
+        return [point for point in reversed(points) if point.startswith(f"{self.folder}/")]
+
+    def _groups(self) -> list[Path]:
+        """Its control groups in all trees, the inner ones first."""
+        trees = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()]
+        tops = [tree / self.folder.name for tree in trees]
+        found = [Path(path) for top in tops for path, _, _ in os.walk(top, topdown=False)]
+        return list(dict.fromkeys(map(Path.resolve, found)))
 
     # -- what tests ask of it --------------------------------------------------------------------
 
@@ -166,7 +212,7 @@ class Engine:
             input=stdin,
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=_COMMAND,
         )
         if done.returncode:
             raise AssertionError(f"docker {arguments}: {done.stderr.decode()}")
