@@ -152,7 +152,7 @@ weekend: setup
 
 # An engine of its own, with its own data and socket; Debian's is installed where none is. Prints
 # figures of fifty containers at once, and ends with a look at what is left.
-DOCKER_TESTS := frames requests faults deaths crowd chaos leftovers
+DOCKER_TESTS := contract frames requests faults deaths crowd chaos leftovers
 
 .PHONY: test-docker
 test-docker: export DEBIAN_FRONTEND=noninteractive

@@ -191,7 +191,7 @@ class SweepTests(ContainedCase):
 
     def test_ours_only(self) -> None:
         """Those with our label go when the engine is asked first, others stay."""
-        self.engine.create("left", {"Labels": {AGENT: "me"}})
-        self.engine.create("others", {"Labels": {AGENT: "they"}})
+        self.engine.create("left", {"Image": "small", "Labels": {AGENT: "me"}})
+        self.engine.create("others", {"Image": "small", "Labels": {AGENT: "they"}})
         self.make()
         self.assertEqual(list(self.engine.bodies), ["others"])

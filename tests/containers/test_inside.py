@@ -51,6 +51,10 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(container["HostConfig"]["GroupAdd"], ["1003"])
         self.assertFalse(container["HostConfig"]["Privileged"])
 
+    def test_stopped(self) -> None:
+        """Who stops it by hand does not wait for what hears no TERM."""
+        self.assertEqual(made()["StopSignal"], "SIGKILL")
+
     def test_environment(self) -> None:
         """Odd names are set by env, PATH is added to the image's."""
         container = made()

@@ -82,7 +82,7 @@ async def _launched(agent: Agent) -> tuple[list[Launched], list[float]]:
         frames.append(agent.launch("echo up; sleep 900"))
         calls.append((reactor.seconds() - before) * 1e3)
     for frame in frames:
-        await until(lambda frame=frame: b"up\n" in frame.output, _STARTS)
+        await frame.says(b"up\n", _STARTS)
     return frames, calls
 
 
