@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -19,9 +18,10 @@ from rqd.containers.container import Container
 from rqd.containers.images import Images
 from rqd.containers.inside import Order, body
 from rqd.containers.interface import AGENT, PLACE, Accounts, EngineAway, EngineRefused, IEngine
-from rqd.containers.members import Begun, begun
+from rqd.containers.members import Begun, begun, search
 from rqd.containers.watch import QUESTIONS, STARTS, EngineWatch
 from rqd.frame.berths import NoBerth
+from rqd.frame.exits import read_chain
 from rqd.frame.places import IPlaces, place_names
 from rqd.frame.records import Whereabouts
 from rqd.frame.statedisk import StateDisk
@@ -59,13 +59,16 @@ class Containers:
         workers: IWorkers,
         disk: StateDisk,
         changed: Callable[[], object],
+        proc_root: str = "/proc",
     ) -> None:
         self.folder = Path(state, "containers")
         self.terms = terms
         self._engine = engine
         self._reactor = reactor
         self._watching = watching
+        self._workers = workers
         self._disk = disk
+        self._proc_root = proc_root
         interval = terms.settings.retry_interval
         self._watch = EngineWatch(
             engine, interval, reactor=reactor, workers=workers, changed=changed, back=self._is_back
@@ -161,27 +164,29 @@ class Containers:
         container = Container(where.berth, self.folder, created=True)
         self._live[container.name] = container
         if where.supervisor:
-            self._runs(container, Begun(where.supervisor, where.start_ticks, where.group), where)
+            known = Begun(where.supervisor, where.start_ticks, where.group)
+            self.runs(container, known if this_boot else Begun())
             return container
         container.revoke()
-        text = container.read_chain() or b""
-        if not this_boot or not text.startswith(b"born ") or b"\nexit " in text:
-            self._runs(container, Begun(), where)
+        report = read_chain(container.read_chain())
+        runs = this_boot and report.born and report.exit is None
+        found = search(container.called, self._proc_root) if runs else Begun()
+        self.runs(container, found)
         return container
 
     def runs(self, container: Container, begun: Begun) -> None:
         """It is known as what a container runs, if it does."""
-        self._runs(container, begun, container.whereabouts())
-
-    def _runs(self, container: Container, begun: Begun, where: Whereabouts) -> None:
         container.begun = begun
         if not begun.pid:
             container.supervisor.never()
             return
-        where = where._replace(
-            supervisor=begun.pid, start_ticks=begun.start_ticks, group=begun.group
+        survivor = Survivor(
+            container.whereabouts(),
+            container.chain,
+            reactor=self._watching,
+            clock=self._reactor,
+            proc_root=self._proc_root,
         )
-        survivor = Survivor(where, container.chain, reactor=self._watching, clock=self._reactor)
         container.supervisor.lives(survivor)
 
     def give_back(self, container: Container) -> None:
@@ -261,16 +266,11 @@ class Containers:
             return None
         self._engine.start(container.called)
         facts = self._engine.look(container.called)
-        return begun(facts)
+        return begun(facts.pid, self._proc_root) if facts is not None else Begun()
 
-    async def look_for(self, container: Container) -> Begun:
-        """As what it runs, if it does, once the engine can tell."""
-        while True:
-            try:
-                facts = await self._watch.ask(QUESTIONS, self._engine.look, container.called)
-                return begun(facts)
-            except (EngineAway, EngineRefused):
-                await deferLater(self._reactor, self.terms.settings.retry_interval, lambda: None)
+    def search(self, container: Container) -> Deferred[Begun]:
+        """As what it runs, if it does, whether the engine knows or not."""
+        return self._workers.run_for("containers", search, container.called, self._proc_root)
 
     def witness(self, container: Container) -> Deferred[Any]:
         """What the engine knows of a container that is over: Facts, or None."""

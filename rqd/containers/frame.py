@@ -141,6 +141,7 @@ class ContainedFrame(InContainer, Frame):
         site, settings = self._site, self._containers.terms.settings
         spooled = target == self._files.spool
         return Order(
+            called=self._container.called,
             spec=self.spec,
             reservation=self.reservation,
             identity=self._identity,
@@ -170,7 +171,7 @@ class ContainedFrame(InContainer, Frame):
         report = read_chain(await self._site.disk.run(self._container.read_chain))
         if not report.born:
             raise CouldNotStart(f"the container can't be started: {problem}") from problem
-        return await self._containers.look_for(self._container)
+        return await self._containers.search(self._container)
 
     async def _has_begun(self, begun: Begun) -> int:
         """It runs, or did. If it was killed meanwhile, that begins now."""
@@ -221,17 +222,6 @@ class AdoptedContainer(InContainer, AdoptedFrame):
 
     def _find_members(self, berth: IPlace, this_boot: bool) -> IMembers:
         return berth.members()
-
-    async def _run(self) -> Exit:
-        """Its log goes on at once; as which process it runs, perhaps only the engine knows."""
-        await self._resume_log()
-        if self._container.begun is None:
-            begun = await self._containers.look_for(self._container)
-            self._containers.runs(self._container, begun)
-            self.members = self._container.members()
-            self.runs = self._container.supervisor.running
-        self._go_on()
-        return await self._to_the_end()
 
 
 def _hand_on(result: Any, waiting: Deferred[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import NamedTuple
 from zope.interface import implementer
 
 from rqd.containers.freezer import thaw
-from rqd.containers.interface import Facts
 from rqd.frame.members import GroupMembers, IMembers, SessionMembers, Signalled
 from rqd.system import cgroups
 from rqd.system.enclosing import enclosing_groups
@@ -20,6 +20,9 @@ from rqd.system.sampler import Membership
 
 #: Trees of control groups in which a container may have a group of its own: version 2 first.
 _CONTROLLERS = ("", "memory", "pids", "cpu", "cpuset", "freezer")
+#: Engines name the group of a container by its id.
+_ID = re.compile(r"[0-9a-f]{64}")
+_FIRST = re.compile(rb"^NSpid:.*\t1$", re.MULTILINE)
 
 
 class Begun(NamedTuple):
@@ -33,23 +36,42 @@ class Begun(NamedTuple):
     group: str = ""
 
 
-def begun(facts: Facts | None) -> Begun:
+def begun(pid: int, proc_root: str = "/proc") -> Begun:
     """Look at the first process of a container; reads pseudo-files only."""
-    if facts is None or not facts.running:
-        return Begun()
-    found = identity(facts.pid)
+    found = identity(pid, proc_root) if pid else None
     if found is None:
         return Begun()
-    return Begun(facts.pid, found.start_ticks, _group_of(facts))
+    return Begun(pid, found.start_ticks, _group_of(pid, proc_root))
 
 
-def _group_of(facts: Facts) -> str:
+def _group_of(pid: int, proc_root: str) -> str:
     for controller in _CONTROLLERS:
-        folders = enclosing_groups(controller, membership=f"{facts.pid}/cgroup").folders
-        ours = [folder for folder in folders if facts.id in os.path.basename(folder)]
-        if ours and facts.pid in cgroups.members(Path(ours[0])):
+        found = enclosing_groups(controller, proc_root=proc_root, membership=f"{pid}/cgroup")
+        ours = [folder for folder in found.folders if _ID.search(os.path.basename(folder))]
+        if ours and pid in cgroups.members(Path(ours[0])):
             return ours[0]
     return ""
+
+
+def search(called: str, proc_root: str = "/proc") -> Begun:
+    """Find the first process of the container that is ``called`` so, whatever its engine says.
+
+    An engine that is killed in the middle of a start may forget what it has started. The name is
+    a word of the first program's command line (``rqd.containers.inside``). Reads pseudo-files only,
+    but those of all processes.
+    """
+    word = b"\0%s\0" % called.encode()
+    for name in filter(str.isdigit, os.listdir(proc_root)):
+        with suppress(OSError):
+            named = word in _read(proc_root, name, "cmdline")
+            if named and _FIRST.search(_read(proc_root, name, "status")):
+                return begun(int(name), proc_root)
+    return Begun()
+
+
+def _read(proc_root: str, pid: str, name: str) -> bytes:
+    with open(f"{proc_root}/{pid}/{name}", "rb") as file:
+        return file.read()
 
 
 @implementer(IMembers)

@@ -54,6 +54,7 @@ class EngineContract:
             path.write_text(texts.get(kind, ""))
             path.chmod(0o666)
         order = Order(
+            called=name,
             spec=frame_spec(),
             reservation=Reservation(100),
             identity=Identity(1000, 1000, ()),
@@ -129,7 +130,6 @@ class EngineContract:
         """What is made does not run yet."""
         found = self.engine.look(self.make("made"))
         assert found is not None
-        self.assertTrue(found.id)
         self.assertEqual((found.running, found.pid, found.oom_killed), (False, 0, False))
         self.assertEqual(self.chain("made"), "")
 

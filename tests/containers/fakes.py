@@ -11,7 +11,7 @@ from zope.interface import implementer
 from rqd.containers.inside import CHAIN, PERMIT
 from rqd.containers.interface import AGENT, Accounts, EngineAway, EngineRefused, Facts, IEngine
 
-_MADE = Facts("id", False, 0, 0, False, "")
+_MADE = Facts(False, 0, 0, False, "")
 _ACCOUNTS = Accounts(b"root:x:0:0:root:/root:/bin/sh\n", b"root:x:0:\n")
 
 

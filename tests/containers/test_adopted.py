@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from rqd.containers.frame import AdoptedContainer
 from rqd.containers.interface import AGENT
-from rqd.frame.phases import Kill
 from rqd.frame.records import Whereabouts
 from rqd.frame.recovery import Recovery
 from rqd.frame.users import Identity
 from rqd.service import spec_of
-from rqd.system.identity import identity, this_boot
+from rqd.system.identity import this_boot
 from rqd.system.reservations import Reservation
 from tests.containers.test_frame import ContainedCase
-from tests.frame.earlier import run_frame
+from tests.frame.earlier import PID, run_frame
 from tests.frame.place import NOW
 
-_NAME = "c1"
+_NAME, _CALLED = "c1", "openrqd-c1"
 
 
 class AdoptedCase(ContainedCase):
@@ -46,9 +44,8 @@ class AdoptedCase(ContainedCase):
         for kind, text in (("chain", chain), ("permit", b"go\n"), ("passwd", b""), ("group", b"")):
             (self.containers.folder / f"{_NAME}.{kind}").write_bytes(text)
         label = {AGENT: self.containers.terms.agent}
-        mine = f"openrqd-{_NAME}"
         self.engine.away = ""
-        self.engine.create(mine, {"Image": "small", "Labels": label})
+        self.engine.create(_CALLED, {"Image": "small", "Labels": label})
         self.engine.away = "not up yet"
 
     def recover(self) -> None:
@@ -61,6 +58,7 @@ class AdoptedCase(ContainedCase):
             parse=spec_of,
             used=lambda _: None,
             contained=self.contained,
+            proc_root=self.proc.root,
         )
         recovery.run()
         self.place.turn()
@@ -68,11 +66,16 @@ class AdoptedCase(ContainedCase):
     def contained(self, recorded: Any, spec: Any, **facts: Any) -> AdoptedContainer:
         return AdoptedContainer(recorded, spec, self.containers, self.place.site, **facts)
 
-    def engine_answers(self, **found: Any) -> None:
-        """The engine is there at last, and knows this of the container."""
-        self.engine.facts[f"openrqd-{_NAME}"] = self.engine.exit._replace(**found)
+    def engine_answers(self) -> None:
+        """The engine is there at last."""
         self.engine.away = ""
         self.pass_time(6)
+
+    def ends_with(self, chain: bytes) -> None:
+        """A frame that runs ends."""
+        with open(self.containers.folder / f"{_NAME}.chain", "ab") as file:
+            file.write(chain)
+        self.ends()
 
 
 class UnrecordedStartTests(AdoptedCase):
@@ -83,13 +86,13 @@ class UnrecordedStartTests(AdoptedCase):
         self.earlier(b"")
         self.recover()
         self.assertTrue(self.report.startswith(b"256/0 "), self.report)
-        self.assertEqual((self.containers.folder / f"{_NAME}.chain").read_bytes(), b"")
         self.engine_answers()
         self.nothing_left()
 
     def test_permit(self) -> None:
         """Its permit is gone before that is judged."""
         self.earlier(b"born 7\n")
+        self.runs(_CALLED)
         self.recover()
         self.assertEqual((self.containers.folder / f"{_NAME}.permit").read_bytes(), b"")
 
@@ -102,48 +105,31 @@ class UnrecordedStartTests(AdoptedCase):
         self.nothing_left()
 
     def test_runs(self) -> None:
-        """What was born runs; as which process, the engine tells once it answers."""
+        """What was born is gone on with as the process that has its name, and so is its end."""
         self.earlier(b"born 7\nup\n")
+        self.runs(_CALLED)
         self.recover()
         (frame,) = self.place.roster.all()
+        self.assertEqual((frame.runs, frame.members.supervisor), (True, PID))
+        self.engine_answers()
         self.assertEqual(self.place.posted, [])
-        self.engine_answers(running=True, pid=os.getpid())
-        self.assertEqual(frame.members.supervisor, os.getpid())
-        self.assertEqual(self.place.posted, [])
-
-    def test_ended_meanwhile(self) -> None:
-        """Where it is over by the time that the engine answers, its chain file tells how."""
-        self.earlier(b"born 7\nup\n")
-        self.recover()
-        with open(self.containers.folder / f"{_NAME}.chain", "ab") as chain:
-            chain.write(b"exit 4\n")
-        self.engine_answers(exit_code=4)
+        self.ends_with(b"exit 4\n")
         self.assertTrue(self.report.startswith(b"4/0 "), self.report)
         self.nothing_left()
 
-    def test_lost(self) -> None:
-        """Where the engine has lost it, it has vanished."""
+    def test_gone(self) -> None:
+        """What was born, but has neither a process nor an end, has vanished."""
         self.earlier(b"born 7\nup\n")
+        self.runs("openrqd-another")
         self.recover()
-        del self.engine.facts[f"openrqd-{_NAME}"]
-        self.engine.away = ""
-        self.pass_time(6)
+        self.engine_answers()
         self.assertTrue(self.report.startswith(b"1/19 "), self.report)
-
-    def test_killed(self) -> None:
-        """A kill that comes before the engine answers ends it once it does."""
-        self.earlier(b"born 7\nup\n")
-        self.recover()
-        (frame,) = self.place.roster.all()
-        frame.kill(Kill("no need"))
-        self.engine_answers(exit_code=0)
-        self.assertTrue(self.report.startswith(b"1/"), self.report)
-        self.pass_time(60)
         self.nothing_left()
 
     def test_other_boot(self) -> None:
         """Nothing of an earlier boot runs."""
         self.earlier(b"born 7\nup\n", boot="another")
+        self.runs(_CALLED)
         self.recover()
         self.assertTrue(self.report.startswith(b"1/19 "), self.report)
 
@@ -151,20 +137,28 @@ class UnrecordedStartTests(AdoptedCase):
 class RecordedStartTests(AdoptedCase):
     """The earlier agent had noted the container's first process."""
 
+    def test_runs(self) -> None:
+        """One that is there is gone on with, whether the engine answers or not."""
+        self.earlier(b"born 7\nup\n", supervisor=PID, start_ticks=1000)
+        self.runs(_CALLED)
+        self.recover()
+        (frame,) = self.place.roster.all()
+        self.assertTrue(frame.runs)
+        self.ends_with(b"exit 3\n")
+        self.assertTrue(self.report.startswith(b"3/0 "), self.report)
+
     def test_gone(self) -> None:
-        """One that is gone without an end has vanished."""
-        self.earlier(b"born 7\nup\n", supervisor=os.getpid(), start_ticks=1)
+        """One that is gone without an end has vanished, whoever has its number now."""
+        self.earlier(b"born 7\nup\n", supervisor=PID, start_ticks=999)
+        self.runs(_CALLED)
         self.recover()
         self.engine_answers()
         self.assertTrue(self.report.startswith(b"1/19 "), self.report)
         self.nothing_left()
 
-    def test_runs(self) -> None:
-        """One that is there is gone on with, whether the engine answers or not."""
-        found = identity(os.getpid())
-        assert found is not None
-        self.earlier(b"born 7\nup\n", supervisor=os.getpid(), start_ticks=found.start_ticks)
+    def test_other_boot(self) -> None:
+        """Nothing of an earlier boot runs."""
+        self.earlier(b"born 7\nup\n", supervisor=PID, start_ticks=1000, boot="another")
+        self.runs(_CALLED)
         self.recover()
-        (frame,) = self.place.roster.all()
-        self.assertTrue(frame.runs)
-        self.assertEqual(self.place.posted, [])
+        self.assertTrue(self.report.startswith(b"1/19 "), self.report)

@@ -26,6 +26,7 @@ def made(
 ) -> dict[str, Any]:
     """A container's body."""
     order = Order(
+        called="openrqd-n",
         spec=frame_spec(**spec),
         reservation=reservation,
         identity=Identity(1001, 1002, (1003,)),

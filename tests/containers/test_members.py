@@ -7,9 +7,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rqd.containers.interface import Facts
-from rqd.containers.members import Begun, ContainerMembers, begun
+from rqd.containers.members import Begun, ContainerMembers, begun, search
 from rqd.system.identity import identity
+from tests.frame.earlier import PID
+from tests.system.fake_proc import FakeProc
 
 
 class MembersTests(SynchronousTestCase):
@@ -36,11 +37,36 @@ class MembersTests(SynchronousTestCase):
         members.kill()  # or this test would not go on
 
     def test_begun(self) -> None:
-        """A process that the engine names is looked at; what has ended is no process."""
-        facts = Facts("c0ffee", True, os.getpid(), 0, False, "")
+        """A process is looked at; what has ended is no process."""
         found = identity(os.getpid())
         assert found is not None
-        self.assertEqual(begun(facts), Begun(os.getpid(), found.start_ticks, ""))
-        self.assertEqual(begun(facts._replace(running=False)), Begun())
-        self.assertEqual(begun(facts._replace(pid=(1 << 22) + 7)), Begun())
-        self.assertEqual(begun(None), Begun())
+        self.assertEqual(begun(os.getpid()), Begun(os.getpid(), found.start_ticks, ""))
+        self.assertEqual(begun(PID), Begun())
+        self.assertEqual(begun(0), Begun())
+
+
+class SearchTests(SynchronousTestCase):
+    """L{search}."""
+
+    def setUp(self) -> None:
+        self.proc = FakeProc(self.mktemp())
+
+    def add(self, pid: int, cmdline: bytes, inside: int) -> None:
+        """A process that has that pid in its container."""
+        self.proc.process(pid, cmdline=cmdline)
+        self.proc.write(f"{pid}/status", f"Name:\tx\nNSpid:\t{pid}\t{inside}\nThreads:\t1\n")
+
+    def found(self, called: str) -> int:
+        return search(called, self.proc.root).pid
+
+    def test_first(self) -> None:
+        """It is the one that has the name as a word, and is the first in there."""
+        self.add(5, b"init\0--\0sh\0openrqd-10\0x\0", 1)
+        self.add(6, b"init\0--\0sh\0openrqd-1\0x\0", 1)
+        self.add(7, b"sh\0openrqd-1\0x\0", 7)
+        self.assertEqual((self.found("openrqd-1"), self.found("openrqd-10")), (6, 5))
+
+    def test_none(self) -> None:
+        """A container that is over has none; nor has one of this host's own processes."""
+        self.proc.process(8, cmdline=b"grep\0openrqd-1\0-r\0")
+        self.assertEqual(self.found("openrqd-1"), 0)

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.config.settings import DockerSettings
 from rqd.containers.engine import DockerEngine
-from tests.containers.engine_contract import EngineContract
+from rqd.containers.members import Begun, begun, search
+from tests.containers.engine_contract import LIVES, EngineContract
 from tests.docker.case import engine
 from tests.docker.engine import LARGER
 
@@ -25,3 +26,14 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
         folder = tempfile.TemporaryDirectory(prefix="openrqd-test-")
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
+
+    def test_search(self) -> None:
+        """As what a container runs can be found without it, until that is over."""
+        name = self.make("openrqd-searched", LIVES)
+        self.engine.start(name)
+        found = self.engine.look(name)
+        assert found is not None
+        self.assertEqual(search(name), begun(found.pid))
+        self.assertTrue(search(name).group)
+        self.engine.remove(name)
+        self.assertEqual(search(name), Begun())

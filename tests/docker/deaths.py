@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 from tests.docker.case import DockerCase, answers, in_containers
 from tests.integration.agent import Agent
@@ -76,6 +77,26 @@ class DeathTests(DockerCase):
         gates[1].open()
         self.assertEqual(await runs.ended(), (5, 0))
         self.assertEqual([ends.output, runs.output], [b"up\non\n"] * 2)
+
+    @in_containers()
+    async def test_forgotten(self, agent: Agent) -> None:
+        """What an engine forgets, as it dies in the middle of a start, is known to run all the same.
+
+        Also where the agent died then, too, and had not noted as which process.
+        """
+        gate = agent.gate()
+        frame = agent.launch(f"echo up; read x <{gate.path}; echo on; exit 5")
+        await frame.says(b"up")
+        await agent.end(signal.SIGKILL)
+        self.engine.forget(self.container_of(frame))
+        (record,) = Path(agent.state, "frames").glob("*.record")
+        record.write_bytes(record.read_bytes().splitlines(keepends=True)[0])
+        await agent.start_again()
+        await answers(agent)
+        await until(lambda: bool(agent.info(frame.id).max_rss))
+        gate.open()
+        self.assertEqual(await frame.ended(), (5, 0))
+        self.assertEqual(frame.output, b"up\non\n")
 
     @in_containers()
     async def test_without_live_restore(self, agent: Agent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -113,6 +114,16 @@ class Engine:
         """Stop it in order; without live-restore, all containers stop."""
         self._end(signal.SIGTERM)
 
+    def forget(self, container: str) -> None:
+        """Die, and come back like one that died in the middle of this container's start."""
+        found = str(self.run("inspect", "--format", "{{.Id}}", container)).strip()
+        self.kill()
+        path = self.data / "containers" / found / "config.v2.json"
+        kept = json.loads(path.read_text())
+        kept["State"] |= {"Running": False, "Pid": 0}
+        path.write_text(json.dumps(kept))
+        self.start()
+
     def restart(self, *, live_restore: bool) -> None:
         self.terminate()
         self.live_restore = live_restore
@@ -158,8 +169,8 @@ class Engine:
     def stop(self) -> None:
         """End it with all that it has started; raises AssertionError if anything stays.
 
-        What a SIGKILL has broken off in the middle of a start the engine has forgotten, and its
-        shim stays for good: that is ended here, as in production by nobody.
+        What a SIGKILL has broken off in the middle of a start the engine has forgotten: its shim
+        stays for good. That is ended here, as in production by nobody.
         """
         if self._process is None or self._process.poll() is not None:
             self.start()
