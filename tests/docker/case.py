@@ -10,18 +10,21 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from tests.docker.engine import LARGER, SMALL, Engine
+from tests.docker.engine import LARGER, SMALL, Engine, Podman
 from tests.integration.agent import Agent, AgentCase, Steps, on_agent
 from tests.integration.launched import Launched
 from tests.integration.log_frames import until
 
+_KINDS = {"docker": Engine, "podman": Podman}
 _engines: dict[str, Engine] = {}
 
 
 def engine(size: str = "") -> Engine:
     """The engine of all tests of this process that want one of that size, started for the first."""
     if size not in _engines:
-        started = _engines[size] = Engine(size=size)
+        started = _engines[size] = _KINDS[os.environ.get("OPENRQD_TEST_ENGINE", "docker")](
+            size=size
+        )
         reactor.addSystemEventTrigger("after", "shutdown", retire)
         started.prepare()
     return _engines[size]

@@ -80,7 +80,7 @@ class DeathTests(DockerCase):
 
     @in_containers()
     async def test_forgotten(self, agent: Agent) -> None:
-        """What an engine forgets, as it dies in the middle of a start, is known to run all the same.
+        """What an engine forgets, as it dies in the middle of a start, is known to run.
 
         Also where the agent died then, too, and had not noted as which process.
         """

@@ -32,10 +32,13 @@ class Engine:
     ``size``, as of a tmpfs, is all the room that it has for its data; without one it is the disk's.
     """
 
+    programs = {"dockerd": "docker.io", "docker-init": "docker.io", "busybox": "busybox-static"}
+    """And the packages that have them."""
+
     def __init__(self, *, live_restore: bool = True, size: str = "") -> None:
-        for program in ("dockerd", "docker-init", "busybox"):
+        for program, package in self.programs.items():
             if shutil.which(program) is None:
-                lacks(f"there is no {program}: apt-get install docker.io busybox-static")
+                lacks(f"there is no {program}: apt-get install {package}")
         if os.geteuid() != 0:
             lacks("a container engine needs root")
         self.folder = Path(tempfile.mkdtemp(prefix="openrqd-engine-"))
@@ -56,29 +59,33 @@ class Engine:
             if self._answers():
                 return
             self._give_up()
-        told = (self.folder / "dockerd.log").read_text()[-2000:]
+        told = (self.folder / "engine.log").read_text()[-2000:]
         if self._ran:
-            raise AssertionError(f"dockerd does not start again: {told}")
-        lacks(f"dockerd does not start: {told}")
+            raise AssertionError(f"the engine does not start again: {told}")
+        lacks(f"the engine does not start: {told}")
 
     def _spawn(self) -> None:
-        folder = self.folder
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(folder / "docker.pid")
-        with open(folder / "dockerd.log", "ab") as log:
+            os.unlink(self.folder / "docker.pid")
+        with open(self.folder / "engine.log", "ab") as log:
             self._process = subprocess.Popen(
-                [
-                    *("nice", "-n", "10", "dockerd", "--iptables=false", "--ip6tables=false"),
-                    *("--bridge=none", "--storage-driver=vfs", f"--data-root={self.data}"),
-                    *(f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid"),
-                    *(f"--config-file={folder}/daemon.json", f"--cgroup-parent=/{folder.name}"),
-                    *("-H", self.socket, *(["--live-restore"] if self.live_restore else [])),
-                ],
+                ["nice", "-n", "10", *self._command()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env={**os.environ, "CONTAINERS_CONF": f"{self.folder}/containers.conf"},
             )
+
+    def _command(self) -> list[str]:
+        folder = self.folder
+        return [
+            *("dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none"),
+            *("--storage-driver=vfs", f"--data-root={self.data}", f"--exec-root={folder}/exec"),
+            *(f"--pidfile={folder}/docker.pid", f"--config-file={folder}/daemon.json"),
+            *(f"--cgroup-parent=/{folder.name}", "-H", self.socket),
+            *(["--live-restore"] if self.live_restore else []),
+        ]
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -101,7 +108,8 @@ class Engine:
 
     @property
     def pid(self) -> int:
-        return int((self.folder / "docker.pid").read_text())
+        assert self._process is not None
+        return self._process.pid
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -237,3 +245,25 @@ class Engine:
         """The names of agents' containers."""
         label = ["--filter", "label=openrqd.agent", "--format", "{{.Names}}"]
         return str(self.run("ps", "-a", *label)).split()
+
+
+class Podman(Engine):
+    """The service of Podman, at a socket like the other's; containers always outlive it."""
+
+    programs = {
+        "podman": "podman",
+        "runc": "runc",
+        "docker": "docker.io",
+        "busybox": "busybox-static",
+    }
+
+    def _command(self) -> list[str]:
+        # It would raise limits where that isn't permitted.
+        limits = '[containers]\ndefault_ulimits = ["nofile=10000:10000", "nproc=4096:4096"]\n'
+        (self.folder / "containers.conf").write_text(limits)
+        folder = self.folder
+        return [
+            *("podman", f"--root={self.data}", f"--runroot={folder}/run", f"--tmpdir={folder}/tmp"),
+            *("--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=none"),
+            *(f"--runtime={shutil.which('runc')}", "system", "service", "--time=0", self.socket),
+        ]
