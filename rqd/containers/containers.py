@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorFDSet, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -88,7 +88,8 @@ class Containers:
         self._live: dict[str, Container] = {}
         self._stuck: dict[str, Container] = {}
         """Those that are to be removed and could not be yet."""
-        self._swept = False
+        self._shown = False
+        self._late: IDelayedCall | None = None
 
     @property
     def away(self) -> str:
@@ -106,6 +107,9 @@ class Containers:
     def stop(self) -> None:
         """Ask no more."""
         self._watch.stop()
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
     # -- leftovers -------------------------------------------------------------------------------
 
@@ -116,13 +120,26 @@ class Containers:
                 path.unlink(missing_ok=True)
 
     def _is_back(self) -> None:
-        background(self._after_absence(), self.log, "containers after the engine's absence")
+        background(self._look_through(), self.log, "looking through containers")
+        self._sweep_later()
 
-    async def _after_absence(self) -> None:
+    def _sweep_later(self) -> None:
+        """What was asked of an engine before it, or who asked, died may be done late.
+
+        It has been by the time that any call must have been answered.
+        """
+        if self._late is None:
+            self._late = self._reactor.callLater(self.terms.settings.timeout, self._sweep_again)
+
+    def _sweep_again(self) -> None:
+        self._late = None
+        background(self._look_through(), self.log, "looking through containers")
+
+    async def _look_through(self) -> None:
         try:
             await self._sweep()
-            if not self._swept:
-                self._swept = True
+            if not self._shown:
+                self._shown = True
                 await self.images.show()
         except (EngineAway, EngineRefused) as problem:
             self.log.warn("containers could not be looked through reason={why}", why=problem)
@@ -248,7 +265,13 @@ class Containers:
         container.created = True
         labels = {**order.labels, AGENT: self.terms.agent, PLACE: container.name}
         made = body(order._replace(labels=labels), self.terms.settings, self.terms.mounts)
-        return self._watch.ask(STARTS, self._begin, container, made, accounts, wanted)
+        starting = self._watch.ask(STARTS, self._begin, container, made, accounts, wanted)
+        return starting.addErrback(self._not_begun)
+
+    def _not_begun(self, failure: Failure) -> Failure:
+        if failure.check(EngineAway):
+            self._sweep_later()
+        return failure
 
     def _begin(
         self,

@@ -233,3 +233,11 @@ class SweepTests(ContainedCase):
         self.engine.create("others", {"Image": "small", "Labels": {AGENT: "they"}})
         self.make()
         self.assertEqual(list(self.engine.bodies), ["others"])
+
+    def test_late(self) -> None:
+        """So does what the engine made late: it was asked before the agent, or it, died."""
+        self.engine.create("late", {"Image": "small", "Labels": {AGENT: "me"}})
+        self.pass_time(DockerSettings().timeout - 1)
+        self.assertEqual(list(self.engine.bodies), ["late"])
+        self.pass_time(2)
+        self.assertEqual(list(self.engine.bodies), [])

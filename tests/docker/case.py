@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from tests.docker.engine import LARGER, SMALL, Engine, Podman
-from tests.integration.agent import Agent, AgentCase, Steps, on_agent
+from tests.integration.agent import PATIENCE, Agent, AgentCase, Steps, on_agent
 from tests.integration.launched import Launched
 from tests.integration.log_frames import until
 
@@ -113,7 +113,7 @@ async def nothing_left(agent: Agent, used: Engine) -> None:
     folder = f"{agent.state}/containers"
     chains = agent.remaining  # records and chain files go after the completion, too
     try:
-        await until(lambda: not used.ours() and not os.listdir(folder) and not chains())
+        await until(lambda: not (used.ours() or os.listdir(folder) or chains()), PATIENCE)
     except AssertionError:
         left = [*used.ours(), *os.listdir(folder), *chains()]
         raise AssertionError(f"left behind: {left}") from None

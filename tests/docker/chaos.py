@@ -44,7 +44,7 @@ class ChaosTests(DockerCase):
 
     timeout = 900
 
-    @in_containers(clean=False)
+    @in_containers(clean=False, docker={"timeout": "20s"})
     async def test_kills(self, agent: Agent) -> None:
         """Agents are killed at any moment, engines too, sometimes both."""
         chance = Random(8)

@@ -57,11 +57,11 @@ class RequestTests(DockerCase):
         self.assertIn("not there after 1 s", frame.footer_value("killMessage"))
 
     @in_containers(
-        runner={"docker_mounts": [{"target": "/a", "source": "/nowhere/at all"}]},
+        runner={"docker_mounts": [{"target": "/a", "source": "{folder}/no where"}]},
     )
     async def test_mount(self, agent: Agent) -> None:
         """A mount whose source is missing."""
-        await self.fails(agent, "/nowhere/at all")
+        await self.fails(agent, f"{agent.folder}/no where")
 
     @in_containers(docker={"shell_path": "/bin/zsh"})
     async def test_shell(self, agent: Agent) -> None:
