@@ -9,7 +9,7 @@ from rqd.containers.interface import AGENT
 from rqd.frame.records import Whereabouts
 from rqd.frame.recovery import Recovery
 from rqd.frame.users import Identity
-from rqd.service import spec_of
+from rqd.servant.frame_calls import spec_of
 from rqd.system.identity import this_boot
 from rqd.system.reservations import Reservation
 from tests.containers.test_frame import ContainedCase
