@@ -150,8 +150,10 @@ weekend: setup
 	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-weekend \
 		tests.test_weekend tests.integration.test_outbox
 
-# An engine of its own, with its own data and socket; Debian's is installed where none is. Ends with
-# figures of fifty containers at once.
+# An engine of its own, with its own data and socket; Debian's is installed where none is. Prints
+# figures of fifty containers at once, and ends with a look at what is left.
+DOCKER_TESTS := contract frames requests faults deaths crowd chaos leftovers
+
 .PHONY: test-docker
 test-docker: export DEBIAN_FRONTEND=noninteractive
 test-docker: setup
@@ -163,8 +165,7 @@ test-docker: setup
 		apt-get install -qq -y --no-install-recommends docker.io busybox-static >/dev/null
 	fi
 	$(VENV)/bin/python $(TRIAL) --temp-directory $(CACHE)/trial-docker \
-		tests.docker.frames tests.docker.troubles tests.docker.chaos 2>&1 \
-		| tee $(CACHE)/docker.log
+		$(addprefix tests.docker.,$(DOCKER_TESTS)) 2>&1 | tee $(CACHE)/test-docker.log
 
 # What test-deb needs besides; only it does.
 MACHINE_PACKAGES := mmdebstrap systemd-container dpkg-dev iproute2

@@ -7,93 +7,25 @@ What the engine knows is asked for only where the chain file doesn't tell.
 from __future__ import annotations
 
 import os
-import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from rqd.containers.inside import Files
-from rqd.containers.interface import Accounts, Facts
-from rqd.frame.exits import ChainReport, read_chain
-from rqd.frame.members import IMembers, SessionMembers, Signalled
+from rqd.containers.interface import Accounts
+from rqd.containers.members import Begun, ContainerMembers
+from rqd.frame.members import IMembers
 from rqd.frame.patience import tell
 from rqd.frame.places import ILeader, IPlace, read_chain_file
 from rqd.frame.records import Whereabouts, remove_file
 from rqd.frame.survivor import Survivor
-from rqd.system import cgroups
-from rqd.system.enclosing import enclosing_groups
-from rqd.system.identity import identity, this_boot
-from rqd.system.sampler import Membership
+from rqd.system.identity import this_boot
 
-#: Trees of control groups in which a container may have a group of its own: version 2 first.
-_CONTROLLERS = ("", "memory", "pids", "cpu", "cpuset", "freezer")
+#: Of their names in the engine.
 _PREFIX = "openrqd-"
-
-
-class Begun(NamedTuple):
-    """The first process of a container; ``pid`` 0 where it is over already."""
-
-    pid: int = 0
-    start_ticks: int = 0
-    group: str = ""
-
-
-def begun(facts: Facts | None) -> Begun:
-    """Look at the first process of a container; reads pseudo-files only."""
-    if facts is None or not facts.running:
-        return Begun()
-    found = identity(facts.pid)
-    if found is None:
-        return Begun()
-    return Begun(facts.pid, found.start_ticks, _group_of(facts))
-
-
-def _group_of(facts: Facts) -> str:
-    """The folder of the control group that is the container's, "" where none is to be seen."""
-    for controller in _CONTROLLERS:
-        folders = enclosing_groups(controller, membership=f"{facts.pid}/cgroup").folders
-        ours = [folder for folder in folders if facts.id in os.path.basename(folder)]
-        if ours and facts.pid in cgroups.members(Path(ours[0])):
-            return ours[0]
-    return ""
-
-
-@implementer(IMembers)
-class ContainerMembers(Signalled):
-    """The processes of a container: those of its group, or of the session where that is not seen.
-
-    The first one is the supervisor: when it dies, the kernel ends all others at once.
-    """
-
-    def __init__(self, begun: Begun) -> None:
-        super().__init__(begun.pid)
-        self._begun = begun
-        self._procs = cgroups.Procs(Path(begun.group)) if begun.group else None
-        self._session = SessionMembers(begun.pid) if begun.pid and not begun.group else None
-
-    def pids(self) -> list[int]:
-        if self._procs is not None:
-            return [pid for pid in self._procs.pids() if pid != self.supervisor]
-        return self._session.pids() if self._session is not None else []
-
-    def membership(self) -> Membership:
-        if self._session is not None:
-            return self._session.membership()
-        return Membership(0, self.pids(), supervisor=self.supervisor)
-
-    def oom_kills(self) -> int:
-        """Its account tells."""
-        return 0
-
-    def kill(self) -> None:
-        found = identity(self.supervisor) if self.supervisor else None
-        if found is not None and found.start_ticks == self._begun.start_ticks:
-            with suppress(ProcessLookupError):
-                os.kill(self.supervisor, signal.SIGKILL)
 
 
 @implementer(ILeader)
@@ -208,28 +140,6 @@ class Container:
         """In a worker: what only the container needed."""
         for kind in ("permit", "passwd", "group"):
             remove_file(self._file(kind))
-
-
-class Account(NamedTuple):
-    """What a container's chain file says: ``peak`` in bytes, 0 for unknown."""
-
-    report: ChainReport
-    oom_kills: int
-    peak: int
-
-
-def read_account(text: bytes | None) -> Account:
-    """Parse a chain file, None for none."""
-    report = read_chain(text)
-    numbers = {"oom": 0, "peak": 0}
-    said = []
-    for line in report.said.splitlines():
-        word, _, number = line.partition(" ")
-        if word in numbers and number.isascii() and number.isdigit():
-            numbers[word] = max(numbers[word], int(number[:18]))
-        else:
-            said.append(line)
-    return Account(report._replace(said="\n".join(said)), numbers["oom"], numbers["peak"])
 
 
 def _make(path: str, text: bytes, mode: int) -> None:

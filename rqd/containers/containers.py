@@ -1,26 +1,27 @@
-"""All containers of an agent: made, found again, removed; and how its engine is."""
+"""All containers of an agent: made, found again, removed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTime
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rqd.background import background
 from rqd.config.settings import DockerMount, DockerSettings
-from rqd.containers.container import Begun, Container, begun
-from rqd.containers.images import Progress, image_for
+from rqd.containers.container import Container
+from rqd.containers.images import Images
 from rqd.containers.inside import Order, body
 from rqd.containers.interface import AGENT, PLACE, Accounts, EngineAway, EngineRefused, IEngine
+from rqd.containers.members import Begun, begun, search
+from rqd.containers.watch import QUESTIONS, STARTS, EngineWatch
 from rqd.frame.berths import NoBerth
-from rqd.frame.patience import TooLate, within
+from rqd.frame.exits import read_chain
 from rqd.frame.places import IPlaces, place_names
 from rqd.frame.records import Whereabouts
 from rqd.frame.statedisk import StateDisk
@@ -28,19 +29,6 @@ from rqd.frame.survivor import Survivor
 from rqd.log import Logger
 from rqd.logging.interfaces import IWorkers
 from rqd.logging.mounts import WorkersStopped
-
-T = TypeVar("T")
-
-#: What the threads that ask the engine are for; each purpose has two at most. Starts may hang in
-#: dead mounts and pulls take long: neither holds up what is asked of containers that are there.
-_STARTS, _PULLS, _QUESTIONS = "engine starts", "engine pulls", "engine"
-
-
-class Image(NamedTuple):
-    """An image that is on this host."""
-
-    id: str
-    accounts: Accounts
 
 
 class Terms(NamedTuple):
@@ -53,29 +41,9 @@ class Terms(NamedTuple):
     agent: str
 
 
-class _Pull:
-    """One for all frames that wait for the image."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Deferred[None]] = []
-        self.listeners: list[Callable[[str], None]] = []
-
-    def say(self, sentence: str) -> None:
-        for listener in self.listeners:
-            listener(sentence)
-
-    def over(self, result: Failure | None) -> None:
-        waiting, self.waiting = self.waiting, []
-        for each in waiting:
-            each.callback(result)
-
-
 @implementer(IPlaces)
 class Containers:
-    """Used on the reactor. ``away`` says why the engine can't be asked; empty while it can.
-
-    ``changed`` is called when that changes.
-    """
+    """Used on the reactor. ``changed`` is called when it becomes known how the engine is."""
 
     log = Logger()
 
@@ -91,30 +59,42 @@ class Containers:
         workers: IWorkers,
         disk: StateDisk,
         changed: Callable[[], object],
+        proc_root: str = "/proc",
     ) -> None:
         self.folder = Path(state, "containers")
         self.terms = terms
-        self.away = "it has not been asked yet"
         self._engine = engine
         self._reactor = reactor
         self._watching = watching
-        self._from_thread = from_thread
         self._workers = workers
         self._disk = disk
-        self._changed = changed
+        self._proc_root = proc_root
+        interval = terms.settings.retry_interval
+        self._watch = EngineWatch(
+            engine, interval, reactor=reactor, workers=workers, changed=changed, back=self._is_back
+        )
+        self.images = Images(
+            terms.images,
+            terms.default_image,
+            terms.settings,
+            terms.agent,
+            engine=engine,
+            ask=self._watch.ask,
+            reactor=reactor,
+            from_thread=from_thread,
+            passing=self._passing,
+        )
         self._names = place_names()
         self._live: dict[str, Container] = {}
         self._stuck: dict[str, Container] = {}
         """Those that are to be removed and could not be yet."""
-        self._accounts: dict[str, Accounts] = {}
-        self._pulls: dict[str, _Pull] = {}
-        self._looking = False
-        self._timer: IDelayedCall | None = None
-        self._stopped = False
-        self._swept = self._said = False
-        self._known: list[Deferred[None]] = []
+        self._shown = False
+        self._late: IDelayedCall | None = None
 
-    # -- the engine ------------------------------------------------------------------------------
+    @property
+    def away(self) -> str:
+        """Why the engine can't be asked; empty while it can."""
+        return self._watch.away
 
     def prepare(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,14 +102,16 @@ class Containers:
     def start(self) -> None:
         """Ask the engine how it is, and remove what earlier agents left; once frames are found."""
         self._disk.run(self._remove_files, set(self._live)).addErrback(lambda _: None)
-        self._look()
+        self._watch.look()
 
     def stop(self) -> None:
         """Ask no more."""
-        self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._watch.stop()
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    # -- leftovers -------------------------------------------------------------------------------
 
     def _remove_files(self, live: set[str]) -> None:
         """In a worker: those of no frame. A chain file is needed no more once the end is known."""
@@ -137,53 +119,28 @@ class Containers:
             if path.name.partition(".")[0] not in live:
                 path.unlink(missing_ok=True)
 
-    def _look(self) -> None:
-        self._timer = None
-        if not self._looking and not self._stopped:
-            self._looking = True
-            asking = self._workers.run_for(_QUESTIONS, self._engine.version)
-            asking.addCallbacks(self._answers, self._is_away).addErrback(_stops)
+    def _is_back(self) -> None:
+        background(self._look_through(), self.log, "looking through containers")
+        self._sweep_later()
 
-    def _answers(self, version: str) -> None:
-        self._looking = False
-        if self.away:
-            self.log.info("container engine answers version={version}", version=version)
-            self.away, self._said = "", False
-            self._changed()
-            background(self._after_absence(), self.log, "containers after the engine's absence")
+    def _sweep_later(self) -> None:
+        """What was asked of an engine before it, or who asked, died may be done late.
 
-    def _is_away(self, failure: Failure) -> None:
-        failure.trap(EngineAway, EngineRefused)
-        self._looking = False
-        self.away = f"the container engine does not answer: {failure.value}"
-        if not self._said:
-            self._said = True
-            self.log.error("{reason}; frames are refused until it does", reason=self.away)
-            self._changed()
-        self._look_later()
+        It has been by the time that any call must have been answered.
+        """
+        if self._late is None:
+            self._late = self._reactor.callLater(self.terms.settings.timeout, self._sweep_again)
 
-    def _look_later(self) -> None:
-        if self._timer is None and not self._stopped:
-            self._timer = self._reactor.callLater(self.terms.settings.retry_interval, self._look)
+    def _sweep_again(self) -> None:
+        self._late = None
+        background(self._look_through(), self.log, "looking through containers")
 
-    def ask(self, purpose: str, function: Callable[..., T], *args: object) -> Deferred[T]:
-        """Ask the engine; fails with EngineAway or EngineRefused. Trouble makes it be watched."""
-        return self._workers.run_for(purpose, function, *args).addErrback(self._noticed)
-
-    def _noticed(self, failure: Failure) -> Failure:
-        if failure.check(EngineAway) and not self.away:
-            self._look()
-        return failure
-
-    async def _after_absence(self) -> None:
-        known, self._known = self._known, []
-        for waiting in known:
-            waiting.callback(None)
+    async def _look_through(self) -> None:
         try:
             await self._sweep()
-            if not self._swept:
-                self._swept = True
-                await self._show_images()
+            if not self._shown:
+                self._shown = True
+                await self.images.show()
         except (EngineAway, EngineRefused) as problem:
             self.log.warn("containers could not be looked through reason={why}", why=problem)
         except WorkersStopped:
@@ -191,22 +148,21 @@ class Containers:
 
     async def _sweep(self) -> None:
         """Remove what carries our label and is no frame's."""
-        stuck, self._stuck = self._stuck, {}
-        for container in stuck.values():
-            self.discard(container)
-        for name in await self.ask(_QUESTIONS, self._engine.ours, self.terms.agent):
+        self._discard_stuck()
+        for name in await self._watch.ask(QUESTIONS, self._engine.ours, self.terms.agent):
             if name not in {container.called for container in self._live.values()}:
                 self.log.info("removing a container of no frame name={name}", name=name)
-                await self.ask(_QUESTIONS, self._engine.remove, name)
+                await self._watch.ask(QUESTIONS, self._engine.remove, name)
 
-    async def _show_images(self) -> None:
-        terms = self.terms
-        for name in dict.fromkeys([*terms.images.values(), terms.default_image]):
-            if name:
-                found = await self.ask(_QUESTIONS, self._engine.image_id, name)
-                self.log.info(
-                    "image name={name} id={id}", name=name, id=found or "not on this host"
-                )
+    @contextmanager
+    def _passing(self) -> Iterator[str]:
+        """The name of a container of ours that is no frame's, and that no sweep may remove yet."""
+        container = Container(next(self._names), self.folder)
+        self._live[container.name] = container
+        try:
+            yield container.called
+        finally:
+            del self._live[container.name]
 
     # -- places ----------------------------------------------------------------------------------
 
@@ -225,27 +181,29 @@ class Containers:
         container = Container(where.berth, self.folder, created=True)
         self._live[container.name] = container
         if where.supervisor:
-            self._runs(container, Begun(where.supervisor, where.start_ticks, where.group), where)
+            known = Begun(where.supervisor, where.start_ticks, where.group)
+            self.runs(container, known if this_boot else Begun())
             return container
         container.revoke()
-        text = container.read_chain() or b""
-        if not this_boot or not text.startswith(b"born ") or b"\nexit " in text:
-            self._runs(container, Begun(), where)
+        report = read_chain(container.read_chain())
+        runs = this_boot and report.born and report.exit is None
+        found = search(container.called, self._proc_root) if runs else Begun()
+        self.runs(container, found)
         return container
 
     def runs(self, container: Container, begun: Begun) -> None:
         """It is known as what a container runs, if it does."""
-        self._runs(container, begun, container.whereabouts())
-
-    def _runs(self, container: Container, begun: Begun, where: Whereabouts) -> None:
         container.begun = begun
         if not begun.pid:
             container.supervisor.never()
             return
-        where = where._replace(
-            supervisor=begun.pid, start_ticks=begun.start_ticks, group=begun.group
+        survivor = Survivor(
+            container.whereabouts(),
+            container.chain,
+            reactor=self._watching,
+            clock=self._reactor,
+            proc_root=self._proc_root,
         )
-        survivor = Survivor(where, container.chain, reactor=self._watching, clock=self._reactor)
         container.supervisor.lives(survivor)
 
     def give_back(self, container: Container) -> None:
@@ -256,7 +214,7 @@ class Containers:
         """Fires once it is removed, or is known to be removed later only."""
         container.supervisor.never()
         removed = (
-            self.ask(_QUESTIONS, self._engine.remove, container.called)
+            self._watch.ask(QUESTIONS, self._engine.remove, container.called)
             if container.created
             else succeed(None)
         )
@@ -278,74 +236,19 @@ class Containers:
             name=container.called,
             why=failure.value,
         )
-        if not self.away and not self._stopped:
+        if self._watch.answers:
             self._reactor.callLater(self.terms.settings.retry_interval, self._try_again)
 
     def _try_again(self) -> None:
-        if self.away or self._stopped:
-            return
+        if self._watch.answers:
+            self._discard_stuck()
+
+    def _discard_stuck(self) -> None:
         stuck, self._stuck = self._stuck, {}
         for container in stuck.values():
             self.discard(container)
 
     # -- starting --------------------------------------------------------------------------------
-
-    async def image(self, system: str, say: Callable[[str], None]) -> Image:
-        """The image for an operating system, once it is on this host.
-
-        ``say`` is told how it comes there, on the reactor. Raises EngineAway or EngineRefused.
-        """
-        name = image_for(system, self.terms.images, self.terms.default_image)
-        policy = self.terms.settings.pull
-        found = await self.ask(_QUESTIONS, self._engine.image_id, name)
-        if policy == "always" or (policy == "missing" and found is None):
-            try:
-                await self._pull(name, say)
-            except EngineRefused as problem:
-                if found is None:
-                    raise EngineRefused(f"image {name} can't be pulled: {problem}") from problem
-                say(f"image {name} can't be pulled, the one that is here is used: {problem}")
-            found = await self.ask(_QUESTIONS, self._engine.image_id, name)
-        if found is None:
-            raise EngineRefused(f"image {name} is not on this host (docker.pull is {policy})")
-        if found not in self._accounts:
-            self._accounts[found] = await self._look_into(found)
-        return Image(found, self._accounts[found])
-
-    async def _look_into(self, image: str) -> Accounts:
-        """Its user databases. The container for that is one of ours, so no sweep may remove it."""
-        container = Container(next(self._names), self.folder)
-        self._live[container.name] = container
-        labels = {AGENT: self.terms.agent}
-        try:
-            look = partial(self._engine.accounts, image, container.called, labels)
-            return await self.ask(_QUESTIONS, look)
-        finally:
-            del self._live[container.name]
-
-    async def _pull(self, name: str, say: Callable[[str], None]) -> None:
-        waiting: Deferred[None] = Deferred()
-        begins = name not in self._pulls
-        pull = self._pulls.setdefault(name, _Pull())
-        pull.waiting.append(waiting)
-        pull.listeners.append(say)
-        if begins:
-            progress = Progress(name, partial(self._from_thread, pull.say))
-            pulling = self.ask(_PULLS, self._engine.pull, name, progress)
-            pulling.addBoth(self._pulled, name)
-        patience = self.terms.settings.pull_timeout
-        try:
-            await within(waiting, patience, reactor=self._reactor)
-        except TooLate:
-            waiting.addErrback(lambda _: None)
-            raise EngineRefused(f"it was not there after {patience:.0f} s") from None
-        except EngineAway as problem:
-            raise EngineRefused(str(problem)) from problem
-        finally:
-            pull.listeners.remove(say)
-
-    def _pulled(self, result: Failure | None, name: str) -> None:
-        self._pulls.pop(name).over(result)
 
     def begin(
         self,
@@ -362,7 +265,13 @@ class Containers:
         container.created = True
         labels = {**order.labels, AGENT: self.terms.agent, PLACE: container.name}
         made = body(order._replace(labels=labels), self.terms.settings, self.terms.mounts)
-        return self.ask(_STARTS, self._begin, container, made, accounts, wanted)
+        starting = self._watch.ask(STARTS, self._begin, container, made, accounts, wanted)
+        return starting.addErrback(self._not_begun)
+
+    def _not_begun(self, failure: Failure) -> Failure:
+        if failure.check(EngineAway):
+            self._sweep_later()
+        return failure
 
     def _begin(
         self,
@@ -380,21 +289,12 @@ class Containers:
             return None
         self._engine.start(container.called)
         facts = self._engine.look(container.called)
-        return begun(facts)
+        return begun(facts.pid, self._proc_root) if facts is not None else Begun()
 
-    async def look_for(self, container: Container) -> Begun:
-        """As what it runs, if it does, once the engine can tell."""
-        while True:
-            try:
-                facts = await self.ask(_QUESTIONS, self._engine.look, container.called)
-                return begun(facts)
-            except (EngineAway, EngineRefused):
-                await deferLater(self._reactor, self.terms.settings.retry_interval, lambda: None)
+    def search(self, container: Container) -> Deferred[Begun]:
+        """As what it runs, if it does, whether the engine knows or not."""
+        return self._workers.run_for("containers", search, container.called, self._proc_root)
 
     def witness(self, container: Container) -> Deferred[Any]:
         """What the engine knows of a container that is over: Facts, or None."""
-        return self.ask(_QUESTIONS, self._engine.look, container.called)
-
-
-def _stops(failure: Failure) -> None:
-    failure.trap(WorkersStopped)
+        return self._watch.ask(QUESTIONS, self._engine.look, container.called)

@@ -62,10 +62,8 @@ class DockerEngine:
 
     def look(self, name: str) -> Facts | None:
         with self._client() as client, _none_if_missing():
-            found = client.inspect_container(name)
-            state = found["State"]
+            state = client.inspect_container(name)["State"]
             return Facts(
-                id=str(found["Id"]),
                 running=bool(state.get("Running")),
                 pid=int(state.get("Pid") or 0),
                 exit_code=int(state.get("ExitCode") or 0),

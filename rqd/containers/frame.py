@@ -1,9 +1,11 @@
-"""Frames that live in containers: as all frames do (``rqd.frame``), but for start and account."""
+"""Frames that live in containers: as all frames do (``rqd.frame``), but for how they start.
+
+And for what is known of their end: see ``rqd.containers.ends``.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -14,14 +16,14 @@ from twisted.python.failure import Failure
 from rqd.background import background
 from rqd.containers import accounts, inside
 from rqd.containers.accounts import Person
-from rqd.containers.container import Begun, Container, read_account
-from rqd.containers.containers import Containers, Image
+from rqd.containers.containers import Containers
+from rqd.containers.ends import InContainer
+from rqd.containers.images import Image
 from rqd.containers.inside import Order
-from rqd.containers.interface import EngineAway, EngineRefused, Facts
-from rqd.frame import texts
-from rqd.frame.accounted import NEVER_STARTED, Accounted
+from rqd.containers.interface import EngineAway, EngineRefused
+from rqd.containers.members import Begun
 from rqd.frame.adopted import AdoptedFrame
-from rqd.frame.exits import ChainReport, Exit, read_chain
+from rqd.frame.exits import Exit, read_chain
 from rqd.frame.lifecycle import Frame
 from rqd.frame.members import IMembers
 from rqd.frame.patience import TooLate, within
@@ -36,104 +38,11 @@ from rqd.system.reservations import Reservation
 
 T = TypeVar("T")
 
-#: Seconds that a start waits for the names of its user, and an end for what the engine knows of it.
-NAMES_PATIENCE, WITNESS_PATIENCE = 5.0, 15.0
-_BY_KILL = Exit(1, signal.SIGKILL)
+#: Seconds that a start waits for the names of its user.
+NAMES_PATIENCE = 5.0
 
 
-class _InContainer(Accounted):
-    """What the end of a container tells, beyond its chain file."""
-
-    _oom_kills = _peak = 0
-    _facts: Facts | None = None
-
-    @property
-    def _container(self) -> Container:
-        return cast(Container, self.berth)
-
-    @property
-    def _containers(self) -> Containers:
-        raise NotImplementedError
-
-    async def _account(self) -> ChainReport:
-        """The engine is asked where the chain file tells no end, or of no start."""
-        self._was_read = read_account(None)
-        report = await super()._account()
-        found = self._was_read
-        self._oom_kills, self._peak = found.oom_kills, found.peak
-        if report.exit is not None and report.started:
-            return found.report
-        self._facts = await self._witness()
-        if report.started and self._facts is not None and self._facts.oom_killed:
-            self._oom_kills = 1
-            return found.report._replace(exit=_BY_KILL)
-        return found.report
-
-    def _read_account(self, text: bytes | None) -> ChainReport:
-        self._was_read = read_account(text)
-        return self._was_read.report
-
-    async def _witness(self) -> Facts | None:
-        """None where there is no such container, or the engine doesn't tell in time."""
-        asked = self._containers.witness(self._container)
-        try:
-            facts: Facts | None = await within(asked, WITNESS_PATIENCE, reactor=self._site.reactor)
-        except TooLate:
-            asked.addErrback(lambda _: None)
-            return None
-        except (EngineAway, EngineRefused):
-            return None
-        return facts
-
-    def _leave_berth(self) -> None:
-        """No other frame gets the container; its chain file goes with the record."""
-        if self.berth is not None and not self._swept:
-            self._containers.discard(self._container)
-
-    def _is_oom_kill(self, ended: Exit) -> bool:
-        """Its own kills are counted: what the kernel killed elsewhere is not its affair."""
-        return ended.failed and self._oom_kills > 0
-
-    def _unless_by_kernel(self, ended: Exit) -> Exit:
-        told = super()._unless_by_kernel(ended)
-        if told is not ended and self._peak:
-            self._remarks += (self._peak_told(),)
-        return told
-
-    def _peak_told(self) -> str:
-        return (
-            f"its container used {self._peak / (1 << 30):.2f} GiB at its highest, of"
-            f" {texts.gib(self.spec.hard_memory_limit)} that it may"
-        )
-
-    async def _judge(self, account: ChainReport, ended: Exit | None) -> Exit:
-        if ended is None and self._kill is None:
-            if account.there and not account.started:
-                raise CouldNotStart(self._why_not(account))
-            vanished = await super()._judge(account, ended)
-            self.explanation = self._how_gone()
-            return vanished
-        return await super()._judge(account, ended)
-
-    def _why_not(self, account: ChainReport) -> str:
-        if account.said or self._facts is None:
-            return account.said or NEVER_STARTED
-        error = self._facts.error or "does the image have /bin/sh?"
-        return (
-            f"the command's shell never took over, the container ended with exit status"
-            f" {self._facts.exit_code}: {error}"
-        )
-
-    def _how_gone(self) -> str:
-        if self._facts is None:
-            return "the container vanished: it was removed by somebody else, or its engine lost it"
-        return (
-            "the container was ended from outside: stopped or killed by somebody else, or with its"
-            f" engine (exit status {self._facts.exit_code})"
-        )
-
-
-class ContainedFrame(_InContainer, Frame):
+class ContainedFrame(InContainer, Frame):
     """A frame whose place is a container."""
 
     def __init__(
@@ -202,7 +111,7 @@ class ContainedFrame(_InContainer, Frame):
         return await self._has_begun(begun)
 
     def _image(self) -> Deferred[Image]:
-        return Deferred.fromCoroutine(self._containers.image(self.spec.os, self._say))
+        return Deferred.fromCoroutine(self._containers.images.get(self.spec.os, self._say))
 
     def _say(self, sentence: str) -> None:
         """A line of our own in the frame's log, before its first one."""
@@ -232,6 +141,7 @@ class ContainedFrame(_InContainer, Frame):
         site, settings = self._site, self._containers.terms.settings
         spooled = target == self._files.spool
         return Order(
+            called=self._container.called,
             spec=self.spec,
             reservation=self.reservation,
             identity=self._identity,
@@ -261,7 +171,7 @@ class ContainedFrame(_InContainer, Frame):
         report = read_chain(await self._site.disk.run(self._container.read_chain))
         if not report.born:
             raise CouldNotStart(f"the container can't be started: {problem}") from problem
-        return await self._containers.look_for(self._container)
+        return await self._containers.search(self._container)
 
     async def _has_begun(self, begun: Begun) -> int:
         """It runs, or did. If it was killed meanwhile, that begins now."""
@@ -288,7 +198,7 @@ class ContainedFrame(_InContainer, Frame):
             interrupt.errback(NotWanted())
 
 
-class AdoptedContainer(_InContainer, AdoptedFrame):
+class AdoptedContainer(InContainer, AdoptedFrame):
     """A frame in a container that an earlier agent started, or was about to."""
 
     def __init__(
@@ -312,17 +222,6 @@ class AdoptedContainer(_InContainer, AdoptedFrame):
 
     def _find_members(self, berth: IPlace, this_boot: bool) -> IMembers:
         return berth.members()
-
-    async def _run(self) -> Exit:
-        """Its log goes on at once; as which process it runs, perhaps only the engine knows."""
-        await self._resume_log()
-        if self._container.begun is None:
-            begun = await self._containers.look_for(self._container)
-            self._containers.runs(self._container, begun)
-            self.members = self._container.members()
-            self.runs = self._container.supervisor.running
-        self._go_on()
-        return await self._to_the_end()
 
 
 def _hand_on(result: Any, waiting: Deferred[Any]) -> None:

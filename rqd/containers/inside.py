@@ -14,7 +14,8 @@ the frame's user from its first instruction on.
 
 Between ``born`` and ``up`` it looks at the permit. An agent that doesn't know whether the engine
 will still start a container empties it, and reads the chain file then: no ``born`` there proves
-that the frame never runs.
+that the frame never runs. ``born``, and no process of the host that has the container's name on its
+command line: it is over.
 """
 
 from __future__ import annotations
@@ -83,8 +84,13 @@ class Files(NamedTuple):
 
 
 class Order(NamedTuple):
-    """All that a container is made by. ``folders`` are mounted where they are on the host."""
+    """All that a container is made by.
 
+    ``called`` is its name, by which its first program is known among all of this host.
+    ``folders`` are mounted where they are on the host.
+    """
+
+    called: str
     spec: FrameSpec
     reservation: Reservation
     identity: Identity
@@ -111,15 +117,19 @@ def labels(spec: FrameSpec, host: str) -> dict[str, str]:
 
 
 def body(order: Order, settings: DockerSettings, mounts: Sequence[DockerMount]) -> dict[str, Any]:
-    """The container in the engine's words."""
+    """The container in the engine's words.
+
+    Who stops it, or the engine, by hand need not wait: TERM would reach the account's keeper only.
+    """
     identity, spec = order.identity, order.spec
     made = {
         "Image": order.image,
         "User": f"{identity.uid}:{identity.gid}",
         "Env": _environment(order.environment),
-        "Entrypoint": ["/bin/sh", "-c", WRAPPER, "openrqd", *_arguments(order, settings)],
+        "Entrypoint": ["/bin/sh", "-c", WRAPPER, order.called, *_arguments(order, settings)],
         "Cmd": [],
         "WorkingDir": "/",
+        "StopSignal": "SIGKILL",
         "Labels": dict(order.labels),
         "HostConfig": {
             "Init": settings.init,

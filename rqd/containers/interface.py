@@ -23,7 +23,6 @@ class EngineRefused(Exception):
 class Facts(NamedTuple):
     """What the engine knows of a container; ``pid`` is that of its first process, 0 for none."""
 
-    id: str
     running: bool
     pid: int
     exit_code: int

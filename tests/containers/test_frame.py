@@ -14,11 +14,14 @@ from rqd.containers.frame import ContainedFrame
 from rqd.containers.interface import AGENT
 from rqd.frame.lifecycle import Frame
 from rqd.frame.phases import Kill
+from rqd.frame.survivor import POLL
 from rqd.frame.users import Identity
 from rqd.servant.frame_calls import spec_of
+from rqd.system.identity import this_boot
 from tests.containers.fakes import FakeEngine
-from tests.frame.earlier import run_frame
+from tests.frame.earlier import PID, run_frame
 from tests.frame.place import Place
+from tests.system.fake_proc import FakeProc
 
 _NOBODY = Identity(os.geteuid(), os.getegid(), ())
 
@@ -29,6 +32,8 @@ class ContainedCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.place = Place(self)
         self.engine = FakeEngine()
+        self.proc = FakeProc(str(self.place.folder / "proc"))
+        self.proc.write("sys/kernel/random/boot_id", f"{this_boot()}\n")
         self.containers = self.make()
 
     def make(self, **terms: Any) -> Containers:
@@ -45,6 +50,7 @@ class ContainedCase(SynchronousTestCase):
             workers=self.place.workers,
             disk=self.place.disk,
             changed=lambda: None,
+            proc_root=self.proc.root,
         )
         containers.prepare()
         containers.start()
@@ -60,6 +66,17 @@ class ContainedCase(SynchronousTestCase):
         frames = self.place.roster.all()
         self.place.turn()
         return frames[0] if frames else self.answer.result
+
+    def runs(self, called: str, pid: int = PID) -> None:
+        """The first process of a container, which says so on its command line."""
+        cmdline = b"docker-init\0--\0/bin/sh\0%s\0x\0" % called.encode()
+        self.proc.process(pid, cmdline=cmdline)
+        self.proc.write(f"{pid}/status", f"Name:\tdocker-init\nNSpid:\t{pid}\t1\n")
+
+    def ends(self, pid: int = PID) -> None:
+        """It is gone."""
+        self.proc.remove(f"{pid}/stat")
+        self.pass_time(POLL)
 
     def pass_time(self, seconds: float) -> None:
         for _ in range(int(seconds)):
@@ -174,16 +191,37 @@ class StartTests(ContainedCase):
         self.pass_time(6)
         self.nothing_left()
 
-    def test_in_doubt_and_begun(self) -> None:
-        """What had begun is followed, once the engine tells as what it runs."""
+    def test_in_doubt_and_over(self) -> None:
+        """What had begun, and has no process any more, has ended as its chain file says."""
         self.engine.says = b"born 7\nup\nexit 4\n"
         self.engine.while_starting = lambda: setattr(self.engine, "away", "broke off")
+        self.launch()
+        self.assertTrue(self.report.startswith(b"4/0 "), self.report)
+        self.engine.away = ""
+        self.pass_time(6)
+        self.nothing_left()
+
+    def test_in_doubt_and_begun(self) -> None:
+        """What had begun is followed, also where the engine has forgotten it."""
+        self.engine.says = b"born 7\nup\n"
+        self.engine.while_starting = self.break_off
         self.launch()
         self.assertEqual(self.place.posted, [])
         self.engine.away = ""
         self.pass_time(6)
+        self.assertEqual(self.place.posted, [])
+        (chain,) = self.containers.folder.glob("*.chain")
+        with open(chain, "ab") as file:
+            file.write(b"exit 4\n")
+        self.ends()
         self.assertTrue(self.report.startswith(b"4/0 "), self.report)
         self.nothing_left()
+
+    def break_off(self) -> None:
+        """It starts the container and dies."""
+        (called,) = self.engine.bodies
+        self.runs(called)
+        self.engine.away = "broke off"
 
 
 class SweepTests(ContainedCase):
@@ -191,7 +229,15 @@ class SweepTests(ContainedCase):
 
     def test_ours_only(self) -> None:
         """Those with our label go when the engine is asked first, others stay."""
-        self.engine.create("left", {"Labels": {AGENT: "me"}})
-        self.engine.create("others", {"Labels": {AGENT: "they"}})
+        self.engine.create("left", {"Image": "small", "Labels": {AGENT: "me"}})
+        self.engine.create("others", {"Image": "small", "Labels": {AGENT: "they"}})
         self.make()
         self.assertEqual(list(self.engine.bodies), ["others"])
+
+    def test_late(self) -> None:
+        """So does what the engine made late: it was asked before the agent, or it, died."""
+        self.engine.create("late", {"Image": "small", "Labels": {AGENT: "me"}})
+        self.pass_time(DockerSettings().timeout - 1)
+        self.assertEqual(list(self.engine.bodies), ["late"])
+        self.pass_time(2)
+        self.assertEqual(list(self.engine.bodies), [])

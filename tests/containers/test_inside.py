@@ -26,6 +26,7 @@ def made(
 ) -> dict[str, Any]:
     """A container's body."""
     order = Order(
+        called="openrqd-n",
         spec=frame_spec(**spec),
         reservation=reservation,
         identity=Identity(1001, 1002, (1003,)),
@@ -50,6 +51,10 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(container["User"], "1001:1002")
         self.assertEqual(container["HostConfig"]["GroupAdd"], ["1003"])
         self.assertFalse(container["HostConfig"]["Privileged"])
+
+    def test_stopped(self) -> None:
+        """Who stops it by hand does not wait for what hears no TERM."""
+        self.assertEqual(made()["StopSignal"], "SIGKILL")
 
     def test_environment(self) -> None:
         """Odd names are set by env, PATH is added to the image's."""

@@ -44,9 +44,9 @@ class Launched:
         await self.end()
         return self.output
 
-    async def says(self, text: bytes) -> None:
+    async def says(self, text: bytes, patience: float = 30.0) -> None:
         """Wait until the frame has printed the text (its command, in the header, may hold it)."""
-        await until(lambda: text in b"".join(self.log.split(_RULE, 2)[2:]))
+        await until(lambda: text in b"".join(self.log.split(_RULE, 2)[2:]), patience)
 
     # -- the log -------------------------------------------------------------------------------
 
