@@ -18,9 +18,9 @@ from rqd.containers.inside import Files
 from rqd.containers.interface import Accounts
 from rqd.containers.members import Begun, ContainerMembers
 from rqd.frame.members import IMembers
-from rqd.frame.patience import tell
+from rqd.frame.patience import after
 from rqd.frame.places import ILeader, IPlace, read_chain_file
-from rqd.frame.records import Whereabouts, remove_file
+from rqd.frame.records import Whereabouts, remove_file, write_all
 from rqd.frame.survivor import Survivor
 from rqd.system.identity import this_boot
 
@@ -57,9 +57,7 @@ class Inmate:
 
     def when_written(self) -> Deferred[None]:
         """It writes the end before it is gone."""
-        written: Deferred[None] = Deferred()
-        self.gone.addCallback(tell, written)
-        return written
+        return after(self.gone)
 
     def dismiss(self) -> None:
         """It ends with its frame."""
@@ -146,7 +144,6 @@ def _make(path: str, text: bytes, mode: int) -> None:
     made = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         os.fchmod(made, mode)
-        while text:
-            text = text[os.write(made, text) :]
+        write_all(made, text)
     finally:
         os.close(made)

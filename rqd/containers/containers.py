@@ -149,8 +149,10 @@ class Containers:
     async def _sweep(self) -> None:
         """Remove what carries our label and is no frame's."""
         self._discard_stuck()
-        for name in await self._watch.ask(QUESTIONS, self._engine.ours, self.terms.agent):
-            if name not in {container.called for container in self._live.values()}:
+        ours = await self._watch.ask(QUESTIONS, self._engine.ours, self.terms.agent)
+        live = {container.called for container in self._live.values()}
+        for name in ours:
+            if name not in live:
                 self.log.info("removing a container of no frame name={name}", name=name)
                 await self._watch.ask(QUESTIONS, self._engine.remove, name)
 

@@ -57,21 +57,19 @@ class InContainer(Accounted):
 
     async def _account(self) -> ChainReport:
         """The engine is asked where the chain file tells no end, or of no start."""
-        self._was_read = read_account(None)
         report = await super()._account()
-        found = self._was_read
-        self._oom_kills, self._peak = found.oom_kills, found.peak
         if report.exit is not None and report.started:
-            return found.report
+            return report
         self._facts = await self._witness()
         if report.started and self._facts is not None and self._facts.oom_killed:
             self._oom_kills = 1
-            return found.report._replace(exit=_BY_KILL)
-        return found.report
+            return report._replace(exit=_BY_KILL)
+        return report
 
     def _read_account(self, text: bytes | None) -> ChainReport:
-        self._was_read = read_account(text)
-        return self._was_read.report
+        account = read_account(text)
+        self._oom_kills, self._peak = account.oom_kills, account.peak
+        return account.report
 
     async def _witness(self) -> Facts | None:
         """None where there is no such container, or the engine doesn't tell in time."""

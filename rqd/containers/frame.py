@@ -24,37 +24,25 @@ from rqd.containers.interface import EngineAway, EngineRefused
 from rqd.containers.members import Begun
 from rqd.frame.adopted import AdoptedFrame
 from rqd.frame.exits import Exit, read_chain
+from rqd.frame.launching import NAMES_PATIENCE
 from rqd.frame.lifecycle import Frame
 from rqd.frame.members import IMembers
 from rqd.frame.patience import TooLate, within
 from rqd.frame.phases import CouldNotStart, Kill, NotWanted, Phase
 from rqd.frame.places import IPlace
 from rqd.frame.recall import Recorded
+from rqd.frame.records import write_all
 from rqd.frame.site import Site
 from rqd.frame.spec import FrameSpec
-from rqd.frame.users import Identity
 from rqd.logging.mounts import WorkersStopped
-from rqd.system.reservations import Reservation
 
 T = TypeVar("T")
-
-#: Seconds that a start waits for the names of its user.
-NAMES_PATIENCE = 5.0
 
 
 class ContainedFrame(InContainer, Frame):
     """A frame whose place is a container."""
 
-    def __init__(
-        self,
-        spec: FrameSpec,
-        key: str,
-        reservation: Reservation,
-        identity: Identity | None,
-        site: Site,
-    ) -> None:
-        super().__init__(spec, key, reservation, identity, site)
-        self._interrupt: Deferred[Any] | None = None
+    _interrupt: Deferred[Any] | None = None
 
     @property
     def _containers(self) -> Containers:
@@ -235,6 +223,6 @@ def _append(path: str, text: str) -> None:
     """In a worker."""
     target = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     try:
-        os.write(target, text.encode(errors="replace"))
+        write_all(target, text.encode(errors="replace"))
     finally:
         os.close(target)

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from rqd.frame.members import IMembers
 from rqd.frame.output import Output
-from rqd.frame.patience import TooLate, tell
+from rqd.frame.patience import TooLate, after
 from rqd.frame.phases import END_PATIENCE, Kill, Phase
 from rqd.frame.places import IPlace
 from rqd.frame.records import KillNote
@@ -120,9 +120,7 @@ class Kept:
         return writing
 
     def _is_writing(self, work: Deferred[T]) -> None:
-        over: Deferred[None] = Deferred()
-        self._writes.append(over)
-        work.addBoth(tell, over)
+        self._writes.append(after(work))
 
     def _was_kept(self, _: None) -> None:
         self.kept = True

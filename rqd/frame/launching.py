@@ -20,7 +20,7 @@ from rqd.refusals import Unavailable
 if TYPE_CHECKING:
     from rqd.config.settings import RunnerSettings
 
-#: How long a look-up in the user database may take before a launch is refused, seconds.
+#: How long a look-up in the user database is waited for, seconds.
 NAMES_PATIENCE = 5.0
 
 

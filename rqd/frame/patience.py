@@ -34,7 +34,13 @@ def within(waited: Deferred[T], seconds: float, *, reactor: IReactorTime) -> Def
     return outcome
 
 
-def tell(result: T, over: Deferred[None]) -> T:
-    """A callback that hands its result on, having told somebody else that it is there."""
-    over.callback(None)
-    return result
+def after(work: Deferred[T]) -> Deferred[None]:
+    """Fire once ``work`` has ended, however it did; whoever holds that gets its result."""
+    over: Deferred[None] = Deferred()
+
+    def ended(result: T) -> T:
+        over.callback(None)
+        return result
+
+    work.addBoth(ended)
+    return over

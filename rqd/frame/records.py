@@ -144,7 +144,7 @@ class FrameFiles:
     def _make(self, path: str, text: bytes, mode: int = 0o600) -> None:
         made = self._blanks.make(path, mode)
         try:
-            _write_all(made, text)
+            write_all(made, text)
         finally:
             os.close(made)
 
@@ -166,7 +166,7 @@ class FrameFiles:
         try:
             length = os.fstat(target).st_size
             try:
-                _write_all(target, _line(content))
+                write_all(target, _line(content))
             except OSError:
                 os.ftruncate(target, length)
                 raise
@@ -231,12 +231,13 @@ def _make_for(owner: Identity | None, path: str, text: bytes, mode: int) -> None
     try:
         if owner is not None:
             os.fchown(made, owner.uid, owner.gid)
-        _write_all(made, text)
+        write_all(made, text)
     finally:
         os.close(made)
 
 
-def _write_all(descriptor: int, text: bytes) -> None:
+def write_all(descriptor: int, text: bytes) -> None:
+    """In a worker: write until all of it is written. Raises OSError."""
     view = memoryview(text)
     while view:
         view = view[os.write(descriptor, view) :]

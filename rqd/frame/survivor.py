@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescri
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rqd.frame.patience import tell
+from rqd.frame.patience import after
 from rqd.frame.records import Whereabouts
 from rqd.system.identity import ProcessIdentity, identity
 
@@ -80,9 +80,7 @@ class Survivor:
 
     def when_written(self) -> Deferred[None]:
         """Fire once it is gone: it writes the end of its frame before that."""
-        written: Deferred[None] = Deferred()
-        self.gone.addCallback(tell, written)
-        return written
+        return after(self.gone)
 
     def give_up(self) -> None:
         """It hangs in the kernel: it is not looked at any more. It may have ended just now."""

@@ -85,7 +85,7 @@ LAUNCH = (
     Step("the chain file is tidied", "rqd.frame.berths:Berth.tidy"),
     Step("where it runs is looked up", "rqd.frame.berths:Berth.whereabouts"),
     Step("record, script and spool are made", "rqd.frame.records:FrameFiles.create"),
-    Step("one of them is written", "rqd.frame.records:_write_all", **_halved(_half_of_text)),
+    Step("one of them is written", "rqd.frame.records:write_all", **_halved(_half_of_text)),
     Step("a file is used again", "rqd.blanks:_reuse"),
     Step("the spool is made", "rqd.frame.records:_make_for"),
     Step("the log is begun", "rqd.logging.framelogs:FrameLogs.begin"),
