@@ -192,6 +192,7 @@ class Assembly:
         looks = self._machine.start()
         self._watch.start()
         self._frames.start()
+        self._ground.processor.settle()
         self._reactor.callWhenRunning(self._heed_signals)
         self._reactor.callWhenRunning(self._host.start)
         self._reactor.callWhenRunning(self._announce, looks)

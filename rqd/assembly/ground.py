@@ -15,6 +15,7 @@ from rqd.logging.wakeups import Wakeups
 from rqd.report.cuebot import IReactorReports
 from rqd.system.home import find_home
 from rqd.system.network import SystemNames, report_name
+from rqd.system.ownprocessor import OwnProcessor
 
 if TYPE_CHECKING:
     from rqd.config import Settings
@@ -38,9 +39,10 @@ class Ground:
         )
         self.home = find_home(os.environ)
         self.table = MountTable()
-        self.workers = MountWorkers(reactor=reactor, table=self.table)
+        self.processor = OwnProcessor()
+        self.workers = MountWorkers(reactor=reactor, table=self.table, roam=self.processor.roam)
         self.wakeups = Wakeups(reactor=reactor)
-        self.processes = SessionSpawner(reactor)
+        self.processes = SessionSpawner(reactor, self.processor.everywhere)
 
     async def stop(self) -> None:
         """Once nobody asks for disk work any more."""

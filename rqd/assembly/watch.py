@@ -30,6 +30,7 @@ class Watch:
     ) -> None:
         settings = ground.settings
         self._workers = ground.workers
+        self._processor = ground.processor
         self._machine = machine
         self._roster = roster
         self._then = then
@@ -79,6 +80,7 @@ class Watch:
     def _sampled(self, usages: Mapping[str, FrameUsage]) -> None:
         self._roster.sampled(self._gpu_usage.add(usages, self._machine.gpus.by_pid))
         self._machine.oom_kills.look()
+        self._processor.look()
         self.protection.look()
         self._high_water.look()
         self._then()

@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Protocol
 
 from twisted.internet import fdesc
@@ -52,8 +52,14 @@ class SessionSpawner:
     agent was started with are made so here.
     """
 
-    def __init__(self, reactor: IReactorFDSet) -> None:
+    def __init__(
+        self,
+        reactor: IReactorFDSet,
+        starting: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """``starting`` is entered around each start, for what children would inherit."""
         self._reactor = reactor
+        self._starting = starting
         for descriptor in map(int, os.listdir("/proc/self/fd")):
             if descriptor > 2:
                 with suppress(OSError):  # one is the listing's own, closed since
@@ -67,7 +73,8 @@ class SessionSpawner:
         descriptors: Mapping[int, int],
     ) -> None:
         """See ``Spawner``."""
-        SessionProcess(self._reactor, protocol, arguments, environment, descriptors)
+        with self._starting():
+            SessionProcess(self._reactor, protocol, arguments, environment, descriptors)
 
 
 @implementer(IReadDescriptor)

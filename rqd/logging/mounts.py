@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
+from time import thread_time
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -28,6 +29,9 @@ PER_MOUNT = 2
 
 PATIENCE = 0.005
 """Seconds for which jobs wait for the first thread before another helps."""
+
+LONG = 0.001
+"""Seconds of CPU from which on a job is long: many a log, or much of one."""
 
 
 class IWorkersReactor(IReactorTime, IReactorFromThreads):
@@ -51,10 +55,12 @@ class _Crew:
         name: str,
         reactor: IReactorTime,
         deliver: Callable[[_Crew, Deferred[Any] | None, Any], None],
+        roam: Callable[[bool], object],
     ) -> None:
         self._name = name
         self._reactor = reactor
         self._deliver = deliver
+        self._roam = roam
         self._jobs: deque[tuple[Deferred[Any], Callable[..., Any], Any]] = deque()
         #: Each thread's own: True to take a job, if one is left, False to end.
         self._calls: list[SimpleQueue[bool]] = []
@@ -93,17 +99,22 @@ class _Crew:
         self._calls[number].put(True)
 
     def _work(self, calls: SimpleQueue[bool]) -> None:
+        roams = False
         while calls.get():
             try:
                 waiting, function, args = self._jobs.popleft()
             except IndexError:  # another was quicker
                 continue
+            began = thread_time()
             try:
                 result = function(*args)
             except BaseException:  # the edge of a thread: whatever it is, the caller gets it
                 result = Failure()
             self._deliver(self, waiting, result)
             del waiting, function, args, result  # hold nothing while idle
+            if roams != (thread_time() - began > LONG):
+                roams = not roams
+                self._roam(roams)
         self._deliver(self, None, None)
 
 
@@ -111,8 +122,16 @@ class _Crew:
 class MountWorkers:
     """Runs blocking functions, each in a thread of the mount that its path is on."""
 
-    def __init__(self, *, reactor: IWorkersReactor, table: MountTable) -> None:
+    def __init__(
+        self,
+        *,
+        reactor: IWorkersReactor,
+        table: MountTable,
+        roam: Callable[[bool], object] = lambda roams: None,
+    ) -> None:
+        """``roam`` is called in a thread whose jobs have become long, or short again."""
         self._reactor = reactor
+        self._roam = roam
         self._table = table
         self._crews: dict[str, _Crew] = {}
         self._results: deque[tuple[_Crew, Deferred[Any] | None, Any]] = deque()
@@ -157,7 +176,7 @@ class MountWorkers:
             return fail(WorkersStopped("the agent is stopping"))
         crew = self._crews.get(name)
         if crew is None:
-            crew = self._crews[name] = _Crew(name, self._reactor, self._deliver)
+            crew = self._crews[name] = _Crew(name, self._reactor, self._deliver, self._roam)
         waiting: Deferred[Any] = Deferred()
         crew.put(waiting, function, args)
         return waiting

@@ -168,6 +168,13 @@ class PlaceTests(AgentCase):
         self.assertEqual(await frame.printed(), b"0,1\n2 True\n")
         self.assertIn(b"pinnedCores       0,1\n", frame.header)
 
+    @on_agent(machine={"monitor_interval": 3600})
+    async def test_agents_own(self, agent: Agent) -> None:
+        """The agent keeps to one processor, and its frames run on all that it could."""
+        self.assertEqual(len(os.sched_getaffinity(agent.pid)), 1)
+        frame = agent.launch("nproc")
+        self.assertEqual(int(await frame.printed()), len(os.sched_getaffinity(0)))
+
     @on_agent()
     async def test_pinned_beside(self, agent: Agent) -> None:
         """Two pinned frames don't share a core, while there are enough."""

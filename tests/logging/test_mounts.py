@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
+from time import thread_time
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from rqd.logging.mounts import PATIENCE, PER_MOUNT, MountWorkers, WorkersStopped
+from rqd.logging.mounts import LONG, PATIENCE, PER_MOUNT, MountWorkers, WorkersStopped
 from rqd.logging.mounttable import MountTable
 from tests.logging.awaiting import awaited
 
@@ -24,6 +25,13 @@ def table(test: SynchronousTestCase) -> MountTable:
     with open(mountinfo, "w") as file:
         file.write("1 0 0:1 / /nas1 rw - nfs4 a rw\n2 0 0:2 / /nas2 rw - nfs4 b rw\n")
     return MountTable(mountinfo)
+
+
+def busy_for(seconds: float) -> None:
+    """Spend so much CPU in this thread."""
+    until = thread_time() + seconds
+    while thread_time() < until:
+        pass
 
 
 class ClockWithThreads(Clock):
@@ -95,6 +103,19 @@ class MountWorkersTests(TestCase):
         self.assertEqual(self.workers.thread_count, 1)
         await gatherResults([self.workers.run("/nas1/a", abs, 1) for _ in range(500)])
         self.assertLessEqual(self.workers.thread_count, PER_MOUNT)
+
+    @awaited
+    async def test_long_jobs(self) -> None:
+        """A thread says when its jobs have become long, and when they are short again."""
+        told: SimpleQueue[bool] = SimpleQueue()
+        workers = MountWorkers(reactor=reactor, table=table(self), roam=told.put)
+        for _ in range(2):
+            await workers.run("/nas1/a", busy_for, 2 * LONG)
+        self.assertTrue(told.get(timeout=30))
+        await workers.run("/nas1/a", abs, 1)
+        self.assertFalse(told.get(timeout=30))
+        self.assertTrue(told.empty())
+        await workers.stop(10)
 
     def test_help(self) -> None:
         """What still waits after a moment gets another thread, and a stop waits for no moment."""
