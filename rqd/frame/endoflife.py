@@ -64,7 +64,6 @@ class EndOfLife(Launch):
     async def _prove_end(self) -> None:
         """What was killed is over once it is proved to be dead. For others nobody waits."""
         if self._kill is None:
-            self._site.reactor.callLater(0, self.end_what_is_left)  # after what the report needs
             return
         await deferLater(self._site.reactor, 0, lambda: None)  # many may have ended in this turn
         assert self.berth is not None and self.members is not None

@@ -11,7 +11,6 @@ has on disk is in ``kept``, its start in ``launch``, its end in ``endoflife``.
 
 from __future__ import annotations
 
-from twisted.internet.defer import gatherResults
 from twisted.python.failure import Failure
 
 from rqd.frame import texts
@@ -65,6 +64,8 @@ class Frame(EndOfLife):
 
         And until nobody has to withhold any more what the frame held.
         """
+        if self._kill is None:
+            self.end_what_is_left()  # not before: the report would have to wait for the look
         self._leave_berth()
         if self._log_whole is not None:
             await self._log_whole
@@ -94,7 +95,9 @@ class Frame(EndOfLife):
         report = self._site.compose(self, end)
         logged = within(self._log_whole, END_PATIENCE, reactor=self._site.reactor)
         logged.addErrback(self._log_hangs)
-        await gatherResults([logged, self._keep(report, footer)])
+        kept = self._keep(report, footer)
+        await logged
+        await kept
         self.phase = Phase.ENDED
         self._say_end(end)
         return report
