@@ -88,9 +88,9 @@ class Watch:
 
 def measure(sampler: Sampler, running: Mapping[str, IMembers]) -> Mapping[str, FrameUsage]:
     """In a worker: one pass over all processes for all frames, and the words for the reports."""
-    from rqd.report.statistics import statistics
+    from rqd.report.statistics import put_into_words
 
     usages = sampler.tick({key: members.membership() for key, members in running.items()})
     for usage in usages.values():
-        statistics(usage)
+        put_into_words(usage)
     return usages

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.frame.exits import COULD_NOT_START
 from rqd.proto import report_pb2
+from rqd.report import wire
 from rqd.report.fields import int32, int64, text, texts
 from rqd.report.statistics import statistics
 from rqd.system.gpus import NO_GPUS, GpuTotals
@@ -137,23 +138,30 @@ def host_report(
     return told
 
 
-def completion(
-    host: report_pb2.RenderHost, frame: FrameFacts, end: FrameEnd
-) -> report_pb2.FrameCompleteReport:
-    """The end of a frame; one that could not be started carries the reason as ``explanation``."""
+def completion(host: bytes, frame: bytes, end: FrameEnd) -> bytes:
+    """A FrameCompleteReport, of a RenderHost and a RunningFrameInfo: all three are serialised.
+
+    A frame that could not be started carries the reason as attribute ``explanation``.
+    """
     report = report_pb2.FrameCompleteReport(
-        host=host,
-        frame=running_frame(frame),
         exit_status=int32(end.exit_status),
         exit_signal=int32(end.exit_signal),
         run_time=int32(max(0.0, end.run_time)),
     )
     if end.exit_status == COULD_NOT_START and end.reason:
-        report.frame.attributes["explanation"] = text(end.reason)
-    _leave_out_processes(report.ByteSize(), [report.frame])
-    return report
+        frame += report_pb2.RunningFrameInfo(
+            attributes={"explanation": text(end.reason)}
+        ).SerializeToString()
+    told = wire.field(_HOST, host) + wire.field(_FRAME, frame) + report.SerializeToString()
+    if len(told) > _LARGEST:
+        report = report_pb2.FrameCompleteReport.FromString(told)
+        _leave_out_processes(len(told), [report.frame])
+        told = report.SerializeToString()
+    return told
 
 
+_HOST = report_pb2.FrameCompleteReport.HOST_FIELD_NUMBER
+_FRAME = report_pb2.FrameCompleteReport.FRAME_FIELD_NUMBER
 #: Bytes that a report may have; gRPC's servers refuse messages of more than 4 MiB by default.
 _LARGEST = 4_000_000
 
@@ -163,8 +171,6 @@ def _leave_out_processes(size: int, frames: Iterable[report_pb2.RunningFrameInfo
 
     A list of processes is for people to look at: better none than no report.
     """
-    if size <= _LARGEST:
-        return
     for frame in sorted(frames, key=lambda frame: frame.ByteSize(), reverse=True):
         size -= frame.children.ByteSize()
         frame.children.Clear()

@@ -13,8 +13,11 @@ _FRAMES = report_pb2.HostReport.FRAMES_FIELD_NUMBER
 
 
 class _Told(NamedTuple):
+    """``words`` are a field of a HostReport; the frame's own message begins at ``begin``."""
+
     facts: FrameFacts
     words: bytes
+    begin: int
 
 
 class Retelling:
@@ -34,11 +37,22 @@ class Retelling:
         self._told |= told
         return len(told)
 
+    def one(self, facts: FrameFacts) -> bytes:
+        """A RunningFrameInfo, serialised."""
+        told = self._telling(facts)
+        return told.words[told.begin :]
+
     def _telling(self, facts: FrameFacts) -> _Told:
-        """It keeps the spec, and with that its id."""
+        """It keeps the spec, and with that its id.
+
+        What the worker that sampled the frame has put into words is part of these, and let go.
+        """
         known = self._told.get(id(facts.spec))
         if known is None or not _same(known.facts, facts):
-            known = _Told(facts, wire.field(_FRAMES, running_frame(facts).SerializeToString()))
+            frame = running_frame(facts).SerializeToString()
+            words = wire.field(_FRAMES, frame)
+            known = _Told(facts, words, len(words) - len(frame))
+            facts.usage.forget()
         return known
 
 

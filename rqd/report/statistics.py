@@ -7,6 +7,7 @@ it is serialised once, by the worker that sampled it, and only copied on the rea
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 from rqd.proto import report_pb2
@@ -25,10 +26,21 @@ _SHORT = 60
 
 
 def statistics(usage: FrameUsage) -> bytes:
-    """A serialised RunningFrameInfo that holds nothing else; any thread may ask."""
-    if not usage.told:
+    """A serialised RunningFrameInfo that holds nothing else."""
+    if usage is EMPTY_USAGE:
+        return _unseen()
+    return usage.told or _message(usage).SerializeToString()
+
+
+@cache
+def _unseen() -> bytes:
+    return _message(EMPTY_USAGE).SerializeToString()
+
+
+def put_into_words(usage: FrameUsage) -> None:
+    """Do most of the work of ``statistics`` ahead, once; in any thread."""
+    if usage.told is None:
         usage.remember(_message(usage).SerializeToString())
-    return usage.told
 
 
 def _message(usage: FrameUsage) -> report_pb2.RunningFrameInfo:

@@ -50,7 +50,7 @@ class Telling:
         self._frames = frames
         self._completions = completions
         self._retelling = Retelling()
-        self._host = report_pb2.RenderHost()
+        self._host = b""
         self._host_at = float("-inf")
         self._host_in: HostCondition | None = None
 
@@ -85,10 +85,11 @@ class Telling:
                 self._newest_host()
             except (OSError, ValueError):
                 self.log.failure("host can't be read, a completion tells what was known last")
-        return messages.completion(self._host, frame, end).SerializeToString()
+        return messages.completion(self._host, self._retelling.one(frame), end)
 
     def _newest_host(self) -> report_pb2.RenderHost:
         condition = self._condition()
-        self._host = messages.render_host(self._sample(), condition, self._gpus())
+        host = messages.render_host(self._sample(), condition, self._gpus())
+        self._host = host.SerializeToString()
         self._host_at, self._host_in = self._clock.seconds(), condition
-        return self._host
+        return host

@@ -26,12 +26,17 @@ class FrameUsage:
     gpu: int = 0
     """Memory on GPUs; it and its maximum are added by ``rqd.system.gpuusage``."""
     max_gpu: int = 0
-    told: bytes = field(default=b"", init=False, compare=False, repr=False)
-    """What reports say of this, once somebody put it into words (see ``remember``)."""
+    told: bytes | None = field(default=None, init=False, compare=False, repr=False)
+    """What reports say of this, once somebody put it into words; empty where others keep it."""
 
     def remember(self, told: bytes) -> None:
         """Keep what reports say of this: it is no fact of its own, but dear to say again."""
         object.__setattr__(self, "told", told)
+
+    def forget(self) -> None:
+        """Others keep what reports say of this."""
+        if self.told is not None:
+            self.remember(b"")
 
 
 EMPTY_USAGE = FrameUsage()

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.frame.exits import COULD_NOT_START, FrameEnd
 from rqd.proto import host_pb2, report_pb2
 from rqd.report import messages
+from rqd.report.messages import FrameFacts
 from rqd.report.retelling import Retelling
 from rqd.system.condition import HostCondition, IdleAction
 from rqd.system.gpus import GpuTotals
@@ -228,36 +229,42 @@ class FrameTests(SynchronousTestCase):
         self.assertEqual(processes, [0, 0, 1])
 
 
+def completion(end: FrameEnd, facts: FrameFacts | None = None) -> report_pb2.FrameCompleteReport:
+    frame = messages.running_frame(facts or frame_facts())
+    told = messages.completion(host().SerializeToString(), frame.SerializeToString(), end)
+    return report_pb2.FrameCompleteReport.FromString(told)
+
+
 class CompletionTests(SynchronousTestCase):
     def test_failed(self) -> None:
         """A completion has the exit status, whole seconds of run time, and no core counts."""
         end = FrameEnd(exit_status=3, exit_signal=0, ended_at=1795321805.0, run_time=20.9)
         self.assertEqual(
-            as_json(messages.completion(host(), frame_facts(), end)),
+            as_json(completion(end)),
             {"exit_status": 3, "run_time": 20, "host": HOST, "frame": FRAME},
         )
 
     def test_signalled(self) -> None:
         """A signal is reported beside the exit status."""
         end = FrameEnd(exit_status=1, exit_signal=9, ended_at=0.0, run_time=0.2, reason="a kill")
-        report = messages.completion(host(), frame_facts(), end)
+        report = completion(end)
         self.assertEqual((report.exit_status, report.exit_signal, report.run_time), (1, 9, 0))
         self.assertNotIn("explanation", report.frame.attributes)
 
     def test_not_started(self) -> None:
         """A frame that could not be started is reported with the reason."""
         end = FrameEnd(COULD_NOT_START, 0, 0.0, 0.0, reason="the log folder is read-only")
-        report = messages.completion(host(), frame_facts(), end)
+        report = completion(end)
         self.assertEqual(report.exit_status, 256)
         self.assertEqual(report.frame.attributes["explanation"], "the log folder is read-only")
 
     def test_clock_set_back(self) -> None:
         """A run time is never negative."""
         end = FrameEnd(0, 0, 0.0, run_time=-5.0)
-        self.assertEqual(messages.completion(host(), frame_facts(), end).run_time, 0)
+        self.assertEqual(completion(end).run_time, 0)
 
     def test_too_large(self) -> None:
         """A completion too large for a gRPC server goes without the frame's processes."""
         facts = frame_facts(usage=usage(*(process_sample(pid=pid) for pid in range(60_000))))
-        report = messages.completion(host(), facts, FrameEnd(0, 0, 0.0, 1.0))
+        report = completion(FrameEnd(0, 0, 0.0, 1.0), facts)
         self.assertLess(report.ByteSize(), 10_000)

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rqd.proto import report_pb2
 from rqd.report.messages import FrameFacts, running_frame
 from rqd.report.retelling import Retelling
+from rqd.report.statistics import put_into_words
 from rqd.system.usage import FrameUsage
 from tests.report.facts import frame_spec
 
@@ -47,6 +48,21 @@ class RetellingTests(SynchronousTestCase):
         ):
             self.check([changed])
             self.check([frame])
+
+    def test_one(self) -> None:
+        """One frame is told as it is, whether it was told before or not."""
+        frame = facts("a", usage=FrameUsage(rss=7))
+        for _ in range(2):
+            one = report_pb2.RunningFrameInfo.FromString(self.retelling.one(frame))
+            self.assertEqual(one, running_frame(frame))
+            self.retelling.tell([frame])
+
+    def test_kept_once(self) -> None:
+        """Words that the sampling worker made ahead are not kept twice."""
+        frame = facts("a", usage=FrameUsage(rss=7))
+        put_into_words(frame.usage)
+        self.check([frame])
+        self.assertEqual(frame.usage.told, b"")
 
     def test_come_and_gone(self) -> None:
         """Frames come and go, also one that runs again under its id."""

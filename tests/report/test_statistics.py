@@ -7,7 +7,7 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from rqd.proto import report_pb2
-from rqd.report.statistics import statistics
+from rqd.report.statistics import put_into_words, statistics
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
 from tests.report.facts import process_sample, usage
 
@@ -20,9 +20,15 @@ class StatisticsTests(SynchronousTestCase):
     """L{statistics}."""
 
     def test_once(self) -> None:
-        """It is put into words once, and anew for another usage."""
+        """It is put into words once, until others keep them, and anew for another usage."""
         one = usage(process_sample())
+        before = statistics(one)
+        put_into_words(one)
         self.assertIs(statistics(one), statistics(one))
+        one.forget()
+        put_into_words(one)
+        self.assertFalse(one.told)
+        self.assertEqual(statistics(one), before)
         self.assertEqual(told(replace(one, rss=7)).rss, 7)
 
     def test_not_measured(self) -> None:

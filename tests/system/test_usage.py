@@ -52,7 +52,7 @@ class MemoryTests(SynchronousTestCase):
         idle.remember(b"said")
         self.assertEqual(idle.pcpu, 0.0)
         self.assertIs(accumulate(idle, [OLD], seconds=5.0, now=NOW), idle)
-        self.assertEqual(accumulate(idle, [OLD._replace()], seconds=5.0, now=NOW).told, b"")
+        self.assertIsNone(accumulate(idle, [OLD._replace()], seconds=5.0, now=NOW).told)
 
     def test_unseen(self) -> None:
         """A pass that saw nothing changes nothing."""
