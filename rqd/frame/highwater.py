@@ -2,7 +2,8 @@
 
 ::
 
-    <snapshots_path>/usage.json       0600, replaced as a whole: one small write for all frames
+    <snapshots_path>/usage.json       0600, replaced as a whole: one small write for all frames;
+                                      gone while no frame runs
 
 What a frame used since the last write is lost with an agent that is killed: 10 s at most.
 """
@@ -19,7 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from rqd.frame import recall
-from rqd.frame.records import STATE
+from rqd.frame.records import STATE, remove_file
 from rqd.log import Logger
 from rqd.logging.interfaces import IWorkers
 from rqd.system.usage import FrameUsage
@@ -69,6 +70,9 @@ def _usage(marks: Any) -> FrameUsage:
 
 def _save(path: str, marks: _Marks) -> None:
     """In a worker; raises OSError."""
+    if not marks:
+        remove_file(path)
+        return
     text = json.dumps({"version": VERSION, "frames": marks}).encode()
     new = f"{path}.new"
     target = os.open(
@@ -96,14 +100,14 @@ class HighWater:
         self._reactor = reactor
         self._workers = workers
         self._frames = frames
-        self._written: _Marks = {}
+        self._written: _Marks | None = None
         self._next = float("-inf")
         self._writing = False
         self._said = False
 
     def look(self) -> None:
         """There are new statistics."""
-        if self._reactor.seconds() >= self._next:
+        if self._reactor.seconds() >= self._next or not self._frames():
             self.keep()
 
     def keep(self) -> Deferred[None]:
@@ -111,7 +115,8 @@ class HighWater:
         marks = {frame.key: _marks(frame.usage) for frame in self._frames()}
         if self._writing or marks == self._written:
             return succeed(None)
-        self._next = self._reactor.seconds() + PAUSE
+        if marks:
+            self._next = self._reactor.seconds() + PAUSE
         self._writing = True
         saved = self._workers.run_for(STATE, _save, self._path, marks)
         return saved.addCallbacks(self._saved, self._failed, callbackArgs=(marks,))

@@ -59,6 +59,14 @@ class HighWaterTests(SynchronousTestCase):
         self.high_water.look()
         self.assertEqual(load(str(self.folder))["f.1"].max_rss, 2)
 
+    def test_no_frames(self) -> None:
+        """The file goes with the last frame, also one that an earlier agent left."""
+        self.path.write_text("an earlier agent's")
+        for frames in ([], [_Frame("f.1", FrameUsage(max_rss=1))], []):
+            self.frames = frames
+            self.high_water.look()
+            self.assertEqual(self.path.exists(), bool(frames))
+
     def test_trouble(self) -> None:
         """A disk that takes nothing is spoken of once, and is tried again."""
         self.workers.broken["state"] = OSError(28, "full")
