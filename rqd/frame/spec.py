@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from rqd.refusals import InvalidRequest
@@ -80,7 +81,8 @@ def parse(request: RunFrame) -> FrameSpec:
         soft_memory_limit=max(0, request.soft_memory_limit),
         hard_memory_limit=max(0, request.hard_memory_limit),
         request=request.SerializeToString(),
-        **{field: getattr(request, field) for field in _COPIED},
+        **{field: getattr(request, field) for field in _COPIED}
+        | {field: intern(getattr(request, field)) for field in _SHARED},
     )
     for check in _CHECKS:
         check(spec)
@@ -88,7 +90,9 @@ def parse(request: RunFrame) -> FrameSpec:
 
 
 _COMPUTED = {"uid", "environment", "soft_memory_limit", "hard_memory_limit", "request"}
-_COPIED = tuple(name for name in FrameSpec._fields if name not in _COMPUTED)
+#: What many frames of a host have in common, and share.
+_SHARED = ("job_id", "job_name", "layer_id", "user_name", "log_dir", "show", "shot")
+_COPIED = tuple(name for name in FrameSpec._fields if name not in {*_COMPUTED, *_SHARED})
 
 
 def _check_ids(spec: FrameSpec) -> None:

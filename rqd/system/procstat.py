@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from sys import intern
 from typing import NamedTuple
 
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -69,7 +70,7 @@ def parse_stat(line: bytes) -> ProcStat:
     end = line.rindex(b")")
     fields = line[end + 2 :].split()
     return ProcStat(
-        name=line[line.index(b"(") + 1 : end].decode("utf-8", "replace"),
+        name=intern(line[line.index(b"(") + 1 : end].decode("utf-8", "replace")),
         state=fields[0].decode("ascii"),
         session=int(fields[3]),
         cpu_ticks=int(fields[11]) + int(fields[12]),
