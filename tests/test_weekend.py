@@ -40,13 +40,14 @@ LONGEST_PROBE = 5.0
 EACH, SLACK = 500, 4 << 20
 ENVIRONMENT = {f"VARIABLE_{number}": "/some/where/" * 5 for number in range(30)}
 USAGE = usage(*[process_sample(cmdline="/usr/bin/renderer --threads 2 scene " * 5)] * 40)
-HOST = messages.render_host(host_sample(), HostCondition())
+HOST = messages.render_host(host_sample(), HostCondition()).SerializeToString()
 
 
 def compose(frame: Frame, end: FrameEnd) -> bytes:
     """A report as an agent makes it, of a frame of many processes: 12 KiB."""
     frame.usage = USAGE
-    return messages.completion(HOST, messages.facts_of(frame), end).SerializeToString()
+    told = messages.running_frame(messages.facts_of(frame)).SerializeToString()
+    return messages.completion(HOST, told, end)
 
 
 class WeekendTests(SynchronousTestCase):

@@ -189,7 +189,7 @@ class SmallDiskTests(AgentCase):
         self.unmount(agent)
         folder = f"{agent.logs}/there"
         frame = agent.launch(FILLS.format(folder=agent.folder), log_dir=folder)
-        await until(lambda: b"start" in frame.log)
+        await frame.says(b"start\n")
         os.rename(folder, folder + ".away")
         Path(folder).write_bytes(b"")
         Path(agent.folder, "go").write_bytes(b"")
