@@ -72,7 +72,7 @@ class Scale:
     variable_frames: int = 40
     many: int = 2000
     many_seconds: float = 60.0
-    leak_frames: int = 2000
+    leak_frames: int = 5000
     sleep: int = 180
     """Life of a frame that is only there to run; longer than any measure that starts it."""
     patience: float = 180.0

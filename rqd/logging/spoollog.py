@@ -27,7 +27,7 @@ from rqd.logging.watching import POLL, OutputSize, SpoolWatch
 JOB = 8 << 20
 """Bytes copied by one job at most, so that logs on a mount take turns."""
 
-FAR_BEHIND = 1 << 20
+FAR_BEHIND = 256 << 10
 """Bytes of lag from which the next job doesn't wait for the next look."""
 
 RETRY_FIRST, RETRY_LAST = 1.0, 30.0
