@@ -167,7 +167,7 @@ _LARGEST = 4_000_000
 
 
 def _leave_out_processes(size: int, frames: Iterable[report_pb2.RunningFrameInfo]) -> None:
-    """Where a report of ``size`` bytes is too large, of as many frames as it takes, largest first.
+    """Of a report that is too large (``size`` bytes): of as many frames as it takes, largest first.
 
     A list of processes is for people to look at: better none than no report.
     """

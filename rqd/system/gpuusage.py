@@ -44,6 +44,5 @@ class GpuUsage:
 def _with_gpu(usage: FrameUsage, used: int, most: int) -> FrameUsage:
     """GPU memory is told beside what is remembered to be told, which stays as it is."""
     added = replace(usage, gpu=used, max_gpu=most)
-    if usage.told is not None:
-        added.remember(usage.told)
+    added.remember(usage.told)
     return added

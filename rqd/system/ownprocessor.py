@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from operator import sub
 from typing import NamedTuple
 
+from rqd.system.procstat import processor_of, read_stat_line
+
 #: How long the reactor waited for its processor, by the CPU time of the agent: from where on it is
 #: crowded there, and up to where it is quiet.
 CROWDED, QUIET = 1.0, 0.5
@@ -41,63 +43,56 @@ class OwnProcessor:
     def __init__(self, proc_root: str = "/proc") -> None:
         self._proc = proc_root
         self._everywhere = os.sched_getaffinity(0)
-        self._here: Set[int] | None = None
+        self._place: Set[int] = self._everywhere
         self._before = Waits(0, 0, 0)
 
     def settle(self) -> None:
         """Stay on the processor that the reactor runs on."""
         with suppress(OSError):
             self._before = self._waits()
-            self._stay({self._current()})
+            self._move({self._current()})
 
     def look(self) -> None:
         """Once a tick: see whether it is crowded here, or quiet where the kernel put the agent."""
         with suppress(OSError):
             before, self._before = self._before, self._waits()
             share = crowding(before, self._before)
-            if self._here is not None and share > CROWDED:
-                self._leave()
-            elif self._here is None and share < QUIET:
-                self._stay({self._current()})
+            if not self._is_free and share > CROWDED:
+                self._move(self._everywhere)
+            elif self._is_free and share < QUIET:
+                self._move({self._current()})
 
     @contextmanager
     def everywhere(self) -> Iterator[None]:
         """For what is started meanwhile: a child may run where the agent may."""
-        here = self._here
-        if here is None:
+        if self._is_free:
             yield
             return
         _allow(0, self._everywhere)
         try:
             yield
         finally:
-            _allow(0, here)
+            _allow(0, self._place)
 
     def roam(self, roams: bool) -> None:
         """In any thread: whether its work is long, so that it had better go where there is room."""
-        _allow(0, self._everywhere if roams else self._here or self._everywhere)
+        _allow(0, self._everywhere if roams else self._place)
 
-    def _stay(self, here: Set[int]) -> None:
-        self._here = here
-        self._all_threads(here)
+    @property
+    def _is_free(self) -> bool:
+        return self._place is self._everywhere
 
-    def _leave(self) -> None:
-        self._here = None
-        self._all_threads(self._everywhere)
-
-    def _all_threads(self, processors: Set[int]) -> None:
+    def _move(self, place: Set[int]) -> None:
         """Threads that are started later inherit this from those that start them."""
+        self._place = place
         for thread in os.listdir(f"{self._proc}/self/task"):
-            _allow(int(thread), processors)
+            _allow(int(thread), place)
 
     def _current(self) -> int:
-        """The 39th field; the second, a name in parentheses, may hold anything."""
-        with open(f"{self._proc}/thread-self/stat", "rb") as stat:
-            return int(stat.read().rpartition(b")")[2].split()[36])
+        return processor_of(read_stat_line(f"{self._proc}/thread-self/stat"))
 
     def _waits(self) -> Waits:
-        with open(f"{self._proc}/thread-self/schedstat", "rb") as schedstat:
-            waited = int(schedstat.read().split()[1])
+        waited = int(read_stat_line(f"{self._proc}/thread-self/schedstat").split()[1])
         ran = time.process_time_ns()
         return Waits(waited, ran, ran - time.thread_time_ns())
 

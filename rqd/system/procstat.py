@@ -65,6 +65,11 @@ def session_of(line: bytes) -> int:
     return int(line[line.rindex(b")") + 2 :].split(b" ", 4)[3])
 
 
+def processor_of(line: bytes) -> int:
+    """The processor that it runs on, or ran on last."""
+    return int(line[line.rindex(b")") + 2 :].split()[36])
+
+
 def parse_stat(line: bytes) -> ProcStat:
     """All fields in use."""
     end = line.rindex(b")")

@@ -29,7 +29,7 @@ class FrameUsage:
     told: bytes | None = field(default=None, init=False, compare=False, repr=False)
     """What reports say of this, once somebody put it into words; empty where others keep it."""
 
-    def remember(self, told: bytes) -> None:
+    def remember(self, told: bytes | None) -> None:
         """Keep what reports say of this: it is no fact of its own, but dear to say again."""
         object.__setattr__(self, "told", told)
 
