@@ -36,6 +36,7 @@ from rqd.servant.server import GrpcServer
 from rqd.system.oomscore import protect_agent
 
 if TYPE_CHECKING:
+    from rqd.system.condition import HostCondition
     from rqd.rereading import Rereading
     from rqd.systemd.attendant import Attendant
 
@@ -92,7 +93,7 @@ class Assembly:
         self._telling = Telling(
             clock=self._reactor,
             sample=self._machine.host.sample,
-            condition=lambda: self._standing.condition._replace(withheld=self._frames.withheld()),
+            condition=self._condition,
             gpus=lambda: self._machine.gpus.totals,
             counts=self._machine.ledger.counts,
             frames=lambda: map(facts_of, self._frames.roster.all()),
@@ -105,6 +106,12 @@ class Assembly:
             fetch=self._fetch,
             settled=self._settled,
         )
+
+    def _condition(self) -> HostCondition:
+        """What reports tell, completions too: nearly always the very same object."""
+        withheld = self._frames.withheld()
+        condition = self._standing.condition
+        return condition._replace(withheld=withheld) if withheld else condition
 
     def _assemble_frames(self, umask: int) -> None:
         """The frames, and what is sampled of them."""

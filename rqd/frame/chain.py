@@ -55,6 +55,7 @@ echo "born $$"
 trap : {SIGNALS}
 [ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 1
 while [ $# -gt 1 ]; do {{ echo 0 >"$2/cgroup.procs"; }} 2>/dev/null; shift; done
+exec 5>/dev/null
 . /proc/self/fd/0
 """
 #: Descriptor of the pipe that ends are told on.
@@ -69,15 +70,15 @@ ulimit -S -n {descriptors}
 umask {umask:04o}
 cd {folder}
 unset OLDPWD
-exec </dev/null 4>&- 3>>"""
+exec </dev/null 4>&- 5>&- 3>>"""
 _RUN = """
 {exports}
 {hand_over}
 )
 set -- "$1" $?
-echo "$$ $2" 2>/dev/null >&4
+echo "$$ $2" 2>&5 >&4
 echo "exit $2"
-echo "$$" 2>/dev/null >&4
+echo "$$" 2>&5 >&4
 }}
 """
 _TAKE_OVER = """\

@@ -99,7 +99,7 @@ class Frame(EndOfLife):
         await logged
         await kept
         self.phase = Phase.ENDED
-        self._say_end(end)
+        self._site.reactor.callLater(0, self._say_end, end)  # once the report is on its way
         return report
 
     def _log_hangs(self, failure: Failure) -> None:
