@@ -16,10 +16,14 @@ class Logger(TwistedLogger):
     """A class-level logger; templates are constant and hold ``key={field}`` pairs."""
 
     _threshold: ClassVar[LogLevel] = LogLevel.info
+    _of: ClassVar[dict[tuple[Logger, type], Logger]] = {}
 
     def __get__(self, instance: object, owner: type | None = None) -> Logger:
-        bound: Logger = super().__get__(instance, owner)  # type: ignore[assignment]
-        return bound
+        """One for all objects of a class: events tell the class, and keep no object alive."""
+        assert owner is not None
+        if (self, owner) not in self._of:
+            self._of[self, owner] = super().__get__(None, owner)  # type: ignore[assignment]
+        return self._of[self, owner]
 
     def emit(self, level: LogLevel, format: str | None = None, **kwargs: Any) -> None:  # noqa: A002
         if level >= self._threshold:

@@ -36,8 +36,8 @@ from rqd.servant.server import GrpcServer
 from rqd.system.oomscore import protect_agent
 
 if TYPE_CHECKING:
-    from rqd.system.condition import HostCondition
     from rqd.rereading import Rereading
+    from rqd.system.condition import HostCondition
     from rqd.systemd.attendant import Attendant
 
 #: How long a call may take; Cuebot's own deadline is 10 s.

@@ -37,7 +37,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from shlex import quote
 from typing import NamedTuple
@@ -99,13 +99,11 @@ exec "$@"
 _DIRECT = f"set -- {{command}}\n{_TAKE_OVER.replace('{', '{{').replace('}', '}}')}"
 _LINKED = "exec {command}"
 
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 #: Names that mean something to the dynamic linker, or to the supervising shell (dash or bash).
-_LOADED = ("LD_", "GLIBC_", "MALLOC_", "BASH")
-_SHELL_OWN = frozenset(
-    {"ENV", "IFS", "LINENO", "OLDPWD", "OPTIND", "POSIXLY_CORRECT", "PPID", "PWD", "SHELLOPTS"}
-    | {"PS1", "PS2", "PS4", "UID", "EUID"}
-)
+_LOADED = "LD_|GLIBC_|MALLOC_|BASH"
+_SHELL_OWN = "ENV|IFS|LINENO|OLDPWD|OPTIND|POSIXLY_CORRECT|PPID|PWD|SHELLOPTS|PS1|PS2|PS4|UID|EUID"
+#: Names that shells pass on untouched, each with a ``=`` behind it.
+_PLAIN_NAMES = re.compile(f"((?!{_LOADED}|({_SHELL_OWN})=)[A-Za-z_][A-Za-z0-9_]*=)*", re.ASCII)
 
 
 class Surroundings(NamedTuple):
@@ -196,12 +194,13 @@ def _become(identity: Identity) -> list[str]:
 
 
 def _exports(environment: Mapping[str, str]) -> str:
-    pairs = [f"{name}={quote(value)}" for name, value in environment.items()]
-    return "export " + " ".join(pairs) if pairs else ""
+    return "export " + _quoted(_assignments(environment)) if environment else ""
 
 
-def _quoted(command: Iterable[str]) -> str:
-    return " ".join(map(quote, command))
+def _quoted(words: Sequence[str]) -> str:
+    """Words for a shell. All at once: none holds a NUL, as no program could be given one."""
+    text = "\0".join(words).replace("'", "'\"'\"'").replace("\0", "' '")
+    return f"'{text}'"
 
 
 def _assignments(environment: Mapping[str, str]) -> list[str]:
@@ -209,7 +208,5 @@ def _assignments(environment: Mapping[str, str]) -> list[str]:
 
 
 def is_plain(environment: Mapping[str, str]) -> bool:
-    return all(
-        _PLAIN_NAME.fullmatch(name) and name not in _SHELL_OWN and not name.startswith(_LOADED)
-        for name in environment
-    )
+    """Whether a shell would pass all of it on as it is."""
+    return _PLAIN_NAMES.fullmatch("=".join([*environment, ""])) is not None

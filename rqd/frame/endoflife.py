@@ -52,8 +52,9 @@ class EndOfLife(Launch):
         assert self.members is not None
         if ended.failed and self.members.oom_kills():
             return True
-        recently = min(WINDOW, self.run_time)
-        return ended.signal == signal.SIGKILL and self._site.oom_kills.stepped(recently)
+        if ended.signal != signal.SIGKILL:
+            return False
+        return self._site.oom_kills.stepped(min(WINDOW, self.run_time))
 
     def end_what_is_left(self) -> None:
         """The frame is over: what it left behind is ended, and nobody waits for that."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from rqd.frame.exits import FrameEnd
 from rqd.frame.members import IMembers
 from rqd.frame.output import Output
 from rqd.frame.patience import TooLate, after
@@ -68,6 +69,7 @@ class Kept:
         self.kept = False
         self._remarks: tuple[str, ...] = ()
         self._log_whole: Deferred[None] | None = None
+        self._ended: FrameEnd | None = None
         self._writes: list[Deferred[None]] = []
 
     @property

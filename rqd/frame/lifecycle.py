@@ -11,7 +11,7 @@ has on disk is in ``kept``, its start in ``launch``, its end in ``endoflife``.
 
 from __future__ import annotations
 
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 from rqd.frame import texts
 from rqd.frame.endoflife import EndOfLife
@@ -64,6 +64,8 @@ class Frame(EndOfLife):
 
         And until nobody has to withhold any more what the frame held.
         """
+        if self._ended is not None:
+            self._say_end(self._ended)
         if self._kill is None:
             self.end_what_is_left()  # not before: the report would have to wait for the look
         self._leave_berth()
@@ -92,19 +94,21 @@ class Frame(EndOfLife):
         beside = self._site.frames() if ended.failed else ()
         footer = texts.footer_of(self, end, self._remarks, beside)
         self._log_whole = self.output.close(footer)  # first, as it takes longest
+        began = self._site.reactor.seconds()
         report = self._site.compose(self, end)
-        logged = within(self._log_whole, END_PATIENCE, reactor=self._site.reactor)
-        logged.addErrback(self._log_hangs)
-        kept = self._keep(report, footer)
-        await logged
-        await kept
+        await self._keep(report, footer)
+        if not self._log_whole.called:
+            await self._logged(self._log_whole, began + END_PATIENCE)
         self.phase = Phase.ENDED
-        self._site.reactor.callLater(0, self._say_end, end)  # once the report is on its way
+        self._ended = end
         return report
 
-    def _log_hangs(self, failure: Failure) -> None:
-        failure.trap(TooLate)
-        self.output.late()
+    async def _logged(self, log_whole: Deferred[None], until: float) -> None:
+        reactor = self._site.reactor
+        try:
+            await within(log_whole, max(0.0, until - reactor.seconds()), reactor=reactor)
+        except TooLate:
+            self.output.late()
 
     def _say_end(self, end: FrameEnd) -> None:
         self.log.info(

@@ -18,10 +18,10 @@ agent, not of the kernel.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
+from base64 import b64encode
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
@@ -158,15 +158,20 @@ class FrameFiles:
 
     def write_report(self, report: bytes, footer: bytes) -> None:
         """Keep the completion until it is acknowledged, and what its log is to end with."""
-        self._add({"report": _base64(report), "footer": _base64(footer)})
+        self._add_line(
+            b'{"report": "%b", "footer": "%b"}\n' % (b64encode(report), b64encode(footer))
+        )
 
     def _add(self, content: dict[str, object]) -> None:
+        self._add_line(_line(content))
+
+    def _add_line(self, line: bytes) -> None:
         """Add a line; raises OSError, and then leaves no piece of it."""
         target = os.open(self.record, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             length = os.fstat(target).st_size
             try:
-                write_all(target, _line(content))
+                write_all(target, line)
             except OSError:
                 os.ftruncate(target, length)
                 raise
@@ -218,7 +223,7 @@ def remove_file(path: str) -> None:
 
 
 def _base64(text: bytes) -> str:
-    return base64.b64encode(text).decode()
+    return b64encode(text).decode()
 
 
 def _line(content: dict[str, object]) -> bytes:

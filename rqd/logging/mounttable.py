@@ -95,7 +95,7 @@ class MountTable:
     def mount_of(self, path: str) -> Mount:
         """The mount on which ``path`` (absolute; it need not exist) is, or would be."""
         self._refresh()
-        folder = os.path.dirname(path)
+        folder = path[: path.rfind("/")]
         mount = self._by_folder.get(folder)
         if mount is None:
             if len(self._by_folder) >= _REMEMBERED:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _WIDTH = 18
 _RULE = "=" * 59
 _BREAKS = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
-_INDENT = "\n" + " " * _WIDTH
+_MARGIN = " " * _WIDTH
+_INDENT = "\n" + _MARGIN
 _TOP = 15
 
 
@@ -77,21 +78,21 @@ class FooterFacts(NamedTuple):
 
 def header(facts: HeaderFacts) -> bytes:
     """The text before the output; ends with a line break."""
-    threads = ",".join(map(str, facts.threads)) or "none"
     lines = [
         _RULE,
-        _line("RenderQ JobSpec", _date(facts.written_at)),
+        f"RenderQ JobSpec   {_date(facts.written_at)}",
         _line("command", facts.command),
-        _line("uid", facts.uid),
-        _line("gid", facts.gid),
+        f"uid               {facts.uid}",
+        f"gid               {facts.gid}",
         _line("logDestination", facts.log_path),
         _line("renderHost", facts.host),
         _line("jobId", facts.job_id),
         _line("jobName", facts.job_name),
         _line("frameId", facts.frame_id),
         _line("frameName", facts.frame_name),
-        _line("pinnedCores", threads),
-        *_block("environment", (f"{k}={v}" for k, v in sorted(facts.environment.items()))),
+        f"pinnedCores       {','.join(map(str, facts.threads)) or 'none'}",
+        "environment",
+        *[_more(f"{name}={value}") for name, value in sorted(facts.environment.items())],
         _RULE,
     ]
     return _encode(lines)
@@ -102,28 +103,31 @@ def footer(facts: FooterFacts) -> bytes:
     lines = [
         _RULE,
         "Render Frame Completed",
-        _line("exitStatus", facts.exit_status),
-        _line("exitSignal", facts.exit_signal),
+        f"exitStatus        {facts.exit_status}",
+        f"exitSignal        {facts.exit_signal}",
         _line("killMessage", facts.kill_message),
-        *(_line("remark", remark) for remark in facts.remarks),
-        _line("startTime", _date(facts.start_time)),
-        _line("endTime", _date(facts.end_time)),
-        _line("maxrss", facts.max_rss),
-        _line("maxUsedGpuMemory", facts.max_used_gpu_memory),
-        _line("runTime", int(facts.run_time)),
-        *_block("processes", map(_process, facts.processes)),
+        *[_line("remark", remark) for remark in facts.remarks],
+        f"startTime         {_date(facts.start_time)}",
+        f"endTime           {_date(facts.end_time)}",
+        f"maxrss            {facts.max_rss}",
+        f"maxUsedGpuMemory  {facts.max_used_gpu_memory}",
+        f"runTime           {int(facts.run_time)}",
+        "processes",
+        *[_more(_process(process)) for process in facts.processes],
     ]
     if facts.exit_status or facts.exit_signal:
-        lines += _block("hostMemory", _tenants(facts.co_tenants))
+        lines += ["hostMemory", *map(_more, _tenants(facts.co_tenants))]
     return _encode([*lines, _RULE])
 
 
-def _line(name: str, value: object) -> str:
-    return f"{name:<{_WIDTH}}{_BREAKS.sub(_INDENT, str(value))}".rstrip(" ")
+def _line(name: str, value: str) -> str:
+    """A line that tells something foreign."""
+    return f"{name:<{_WIDTH}}{_BREAKS.sub(_INDENT, value)}" if value else name
 
 
-def _block(name: str, values: Iterable[str]) -> list[str]:
-    return [name] + [_line("", value) for value in values]
+def _more(value: str) -> str:
+    """A line of a block."""
+    return _MARGIN + _BREAKS.sub(_INDENT, value)
 
 
 def _process(process: EndedProcess) -> str:
@@ -147,4 +151,4 @@ def _date(seconds: float) -> str:
 
 
 def _encode(lines: list[str]) -> bytes:
-    return "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")

@@ -19,7 +19,9 @@ def texts(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def int32(number: float) -> int:
-    return max(-(1 << 31), min(int(number), (1 << 31) - 1))
+    if -(1 << 31) <= number < 1 << 31:
+        return int(number)
+    return (1 << 31) - 1 if number > 0 else -(1 << 31)
 
 
 def int64(number: float) -> int:

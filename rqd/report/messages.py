@@ -89,22 +89,26 @@ def core_detail(counts: CoreCounts) -> report_pb2.CoreDetail:
 
 
 def running_frame(frame: FrameFacts) -> report_pb2.RunningFrameInfo:
-    """``resource_id`` is that of this launch: Cuebot drops what carries an earlier one."""
-    info = report_pb2.RunningFrameInfo()
-    spec = frame.spec
-    info.MergeFromString(statistics(frame.usage))
-    info.resource_id = text(spec.resource_id)
-    info.job_id = text(spec.job_id)
-    info.job_name = text(spec.job_name)
-    info.frame_id = text(spec.frame_id)
-    info.frame_name = text(spec.frame_name)
-    info.layer_id = text(spec.layer_id)
-    info.num_cores = int32(spec.num_cores)
-    info.start_time = int64(round(frame.started_at * 1000))
-    info.num_gpus = int32(spec.num_gpus)
-    info.used_gpu_memory = int64(frame.usage.gpu)
-    info.max_used_gpu_memory = int64(frame.usage.max_gpu)
-    info.llu_time = int64(frame.last_output)
+    """``resource_id`` is that of this launch: Cuebot drops what carries an earlier one.
+
+    What is of the request fits its field, as it came in one.
+    """
+    spec, usage = frame.spec, frame.usage
+    info = report_pb2.RunningFrameInfo(
+        resource_id=spec.resource_id,
+        job_id=spec.job_id,
+        job_name=spec.job_name,
+        frame_id=spec.frame_id,
+        frame_name=spec.frame_name,
+        layer_id=spec.layer_id,
+        num_cores=spec.num_cores,
+        start_time=int64(round(frame.started_at * 1000)),
+        num_gpus=spec.num_gpus,
+        used_gpu_memory=int64(usage.gpu),
+        max_used_gpu_memory=int64(usage.max_gpu),
+        llu_time=int64(frame.last_output),
+    )
+    info.MergeFromString(statistics(usage))
     if frame.attributes:
         info.attributes.update(texts(frame.attributes))
     return info

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 def field(number: int, message: bytes) -> bytes:
     """``message`` as field ``number`` of another."""
-    return b"".join((_varint(number << 3 | 2), _varint(len(message)), message))
+    return _varint(number << 3 | 2) + _varint(len(message)) + message
 
 
 def _varint(number: int) -> bytes:
     """As protobuf writes numbers: seven bits a byte, the lowest first."""
-    written = bytearray()
-    while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)
+    if number < 0x80:
+        return _LAST[number]
+    return _MORE[number & 0x7F] + _varint(number >> 7)
+
+
+_LAST = [bytes((number,)) for number in range(0x80)]
+_MORE = [bytes((number | 0x80,)) for number in range(0x80)]
