@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 #: How many frames may wait for Cuebot with all their files.
 WHOLE = 64
+#: How long a frame is left alone once its report is on its way, seconds: what is left to do would
+#: keep the report's own thread from the processor.
+REST = 0.005
 
 
 class Roster:
@@ -258,7 +261,7 @@ class Roster:
     def _is_over(self, frame: Frame, report: bytes) -> None:
         self._unsettled[frame.key] = None
         self._post(frame.key, report, frame.kept)
-        self._reactor.callLater(0, self._leave, frame)  # after the report is on its way
+        self._reactor.callLater(REST, self._leave, frame)
 
     def _leave(self, frame: Frame) -> None:
         background(self._come_to_rest(frame), self.log, f"end of frame_id={frame.spec.frame_id}")

@@ -1,19 +1,15 @@
-"""One gRPC channel to one Cuebot, seen from the reactor.
-
-No thread waits for a call: grpcio has one that hands out all answers, while there are calls. It is
-started for each call that finds no other in flight, but after that was sent; and where many are, a
-thread for each costs more than the calls (docs/design/interpreter-lock.md).
-"""
+"""One gRPC channel to one Cuebot, seen from the reactor."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.python.failure import Failure
 
 from rqd.grpc_import import load_grpc
+from rqd.report.caller import Caller
 
 if TYPE_CHECKING:
     import grpc
@@ -52,11 +48,10 @@ class Connection:
         self.endpoint = endpoint
         #: When the last call succeeded, in the reactor's time; kept by the owner.
         self.heard_at = float("-inf")
-        self._reactor = reactor
         self._channel = channel
         self._methods: dict[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]] = {}
-        #: Held until they are done: gRPC cancels a call that nobody holds.
-        self._calls: set[grpc.Future[bytes]] = set()
+        self._caller = Caller(reactor.callFromThread)
+        self._unanswered = 0
         self._retired: Deferred[None] | None = None
 
     def call(self, method: str, request: bytes, timeout: float) -> Deferred[bytes]:
@@ -68,10 +63,8 @@ class Connection:
         if method not in self._methods:
             self._methods[method] = self._channel.unary_unary(method)
         done: Deferred[bytes] = Deferred()
-        call = self._methods[method].future(request, timeout=timeout)
-        self._calls.add(call)
-        # In grpcio's thread, or in this one if it has failed already.
-        call.add_done_callback(lambda _: self._reactor.callFromThread(self._ended, call, done))
+        self._unanswered += 1
+        self._caller.begin(self._methods[method], request, timeout, partial(self._ended, done))
         return done
 
     def retire(self) -> Deferred[None]:
@@ -86,13 +79,12 @@ class Connection:
         self._channel.close()
         return self.retire()
 
-    def _ended(self, call: grpc.Future[bytes], done: Deferred[bytes]) -> None:
-        self._calls.discard(call)
-        try:
-            outcome: bytes | Failure = call.result()
-        except Exception as problem:
-            outcome = Failure(self._error(problem))
-        done.callback(outcome)  # a Failure takes the way of errors
+    def _ended(self, done: Deferred[bytes], outcome: bytes | Exception) -> None:
+        self._unanswered -= 1
+        if isinstance(outcome, Exception):
+            done.errback(self._error(outcome))
+        else:
+            done.callback(outcome)
         self._tell_if_idle()
 
     def _error(self, problem: Exception) -> CuebotError:
@@ -101,7 +93,8 @@ class Connection:
         return CuebotError("CANCELLED", str(problem), self.endpoint)  # the channel was closed
 
     def _tell_if_idle(self) -> None:
-        if self._retired is not None and not self._retired.called and not self._calls:
+        if self._retired is not None and not self._retired.called and not self._unanswered:
+            self._caller.end()
             self._channel.close()
             self._retired.callback(None)
 

@@ -17,7 +17,7 @@ from rqd.frame.lifecycle import Frame
 from rqd.frame.recall import reports
 from rqd.frame.records import Records, new_key
 from rqd.frame.remains import Remains
-from rqd.frame.roster import Roster
+from rqd.frame.roster import REST, Roster
 from rqd.frame.site import Site, Terms
 from rqd.frame.spec import FrameSpec
 from rqd.frame.statedisk import StateDisk
@@ -183,6 +183,11 @@ class Place:
         """What the reactor does next, of what no time has to go by for."""
         for _ in range(3):
             self.reactor.advance(0)
+
+    def rest(self) -> None:
+        """Until frames whose reports are on their way have come to rest."""
+        self.reactor.advance(REST)
+        self.turn()
 
     @property
     def process(self) -> FakeProcess:

@@ -164,6 +164,7 @@ class MembersTests(RecoveryCase):
             group = self.group(left.pid)
             self.earlier.frame(chain=RUNS + b"exit 0\n", group=group)
             self.recover()
+            self.place.rest()
             self.assertEqual(left.wait(), -9)
             self.assertEqual(self.reports, [b"0/0 "])
 

@@ -83,7 +83,7 @@ class RecoveryCase(SynchronousTestCase):
         """Cuebot takes all."""
         for key, _ in self.place.posted:
             self.place.roster.settled(key)
-        self.place.turn()
+        self.place.rest()
         self.place.clearing.flush()
 
     def warned(self) -> int:

@@ -102,6 +102,7 @@ class LaunchTests(RosterCase):
         self.end()
         second = self.launch()
         self.assertNotEqual(first.key, second.key)
+        self.place.rest()
         self.roster.settled(first.key)
         self.place.reactor.advance(1)
         self.assertIs(self.roster.get("f"), second)
@@ -195,7 +196,7 @@ class EndTests(RosterCase):
         self.place.workers.broken["state"] = OSError(28, "full")
         self.end()
         self.assertEqual(len(self.place.disk.unkept), 1)
-        self.place.reactor.advance(0)
+        self.place.rest()
         self.roster.settled(frame.key)
         self.assertEqual(len(self.place.disk.unkept), 0)
 
@@ -203,6 +204,7 @@ class EndTests(RosterCase):
         """Late and repeated acknowledgements are harmless."""
         frame = self.launch()
         self.end()
+        self.place.rest()
         for key in (frame.key, frame.key, "nobody"):
             self.roster.settled(key)
         self.place.reactor.advance(1)
@@ -225,6 +227,7 @@ class EndTests(RosterCase):
         """Of a frame that waits for Cuebot, no more is held than what is to be removed."""
         frame = weakref.ref(self.launch())
         self.end()
+        self.place.rest()
         self.place.reactor.spawned.clear()
         self.place.logs.logs.clear()
         self.place.launched = Deferred()
@@ -236,6 +239,7 @@ class EndTests(RosterCase):
         for number in range(WHOLE + 3):
             self.launch(str(number), job_name=str(number))
             self.end(-1)
+            self.place.rest()
         return [key for key, _ in self.place.posted]
 
     def test_many_waiting(self) -> None:
