@@ -25,7 +25,7 @@ class Rounds(NamedTuple):
 
 ROUNDS: Mapping[str, Rounds] = {
     "startup": Rounds(5, 5),
-    "latency": Rounds(5, 5),
+    "latency": Rounds(9, 9),
     "user": Rounds(5, 5),
     "throughput": Rounds(5, 5),
     "userthroughput": Rounds(5, 5),
@@ -39,7 +39,11 @@ ROUNDS: Mapping[str, Rounds] = {
     "many": Rounds(1, 0),
     "leak": Rounds(1, 0),
 }
-"""How often each measure is taken in a full run."""
+"""How often each measure is taken in a full run.
+
+A round of latency takes some seconds, for which a virtual machine's neighbours may double every
+time: it is taken more often.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
