@@ -104,6 +104,7 @@ class Frame(EndOfLife):
         return report
 
     async def _logged(self, log_whole: Deferred[None], until: float) -> None:
+        """Wait for the log until a moment of the reactor's time."""
         reactor = self._site.reactor
         try:
             await within(log_whole, max(0.0, until - reactor.seconds()), reactor=reactor)
