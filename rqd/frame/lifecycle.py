@@ -66,7 +66,7 @@ class Frame(EndOfLife):
         """
         if self._ended is not None:
             self._say_end(self._ended)
-        if self._kill is None:
+        if self._kill is None and not self._swept:
             self.end_what_is_left()  # not before: the report would have to wait for the look
         self._leave_berth()
         if self._log_whole is not None:

@@ -323,6 +323,33 @@ class TroubleTests(RosterCase):
         self.assertEqual(self.place.reactor.getDelayedCalls(), [])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_left_behind(self) -> None:
+        """What it leaves behind is seen to once: its berth is given up once."""
+        members = FakeMembers(11)
+        members.deaf_to_kill = 3
+        given_up: list[object] = []
+        discard = self.place.site.berths.discard
+        self.patch(
+            self.place.site.berths,
+            "discard",
+            lambda berth: given_up.append(berth) or discard(berth),
+        )
+
+        def broken() -> None:
+            frame.members = members
+            raise ZeroDivisionError("a bug")
+
+        self.place.workers.hold("state")
+        frame = self.launch()
+        frame.output.follow = broken  # type: ignore[method-assign]
+        self.place.workers.release("state")
+        self.place.turn()
+        self.place.rest()
+        self.place.reactor.pump([1] * 10)
+        self.assertEqual(members.alive, [])
+        self.assertEqual(given_up, [frame.berth])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_at_the_end(self) -> None:
         """An end that breaks is an end."""
         tries = iter([ZeroDivisionError("a bug")])
