@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from rqd.background import background
 from rqd.frame.admission import refuse_by
@@ -68,6 +68,8 @@ class Roster:
         self._expected: dict[str, str | None] = {}
         self._unsettled: dict[str, Remains | None] = {}
         """Of each frame that is over and that Cuebot does not know to be; None until it rests."""
+        self._over: dict[Frame, IDelayedCall] = {}
+        """Those whose reports have just been posted, until they are seen to."""
         self._empty: list[Deferred[None]] = []
 
     # -- asking --------------------------------------------------------------------------------
@@ -206,7 +208,10 @@ class Roster:
         dropped.addCallback(lambda _: self._clearing.add(remains))
 
     def leave(self) -> None:
-        """The agent stops and the frames go on: let go of their logs."""
+        """The agent stops and the frames go on: let go of their logs, and see to what is over."""
+        for frame, call in list(self._over.items()):
+            call.cancel()
+            self._leave(frame)
         for frame in self.all():
             frame.output.leave()
 
@@ -261,9 +266,10 @@ class Roster:
     def _is_over(self, frame: Frame, report: bytes) -> None:
         self._unsettled[frame.key] = None
         self._post(frame.key, report, frame.kept)
-        self._reactor.callLater(REST, self._leave, frame)
+        self._over[frame] = self._reactor.callLater(REST, self._leave, frame)
 
     def _leave(self, frame: Frame) -> None:
+        del self._over[frame]
         background(self._come_to_rest(frame), self.log, f"end of frame_id={frame.spec.frame_id}")
 
     async def _come_to_rest(self, frame: Frame) -> None:

@@ -122,12 +122,12 @@ def footer(facts: FooterFacts) -> bytes:
 
 def _line(name: str, value: str) -> str:
     """A line that tells something foreign."""
-    return f"{name:<{_WIDTH}}{_BREAKS.sub(_INDENT, value)}" if value else name
+    return f"{name:<{_WIDTH}}{_BREAKS.sub(_INDENT, value)}".rstrip(" ")
 
 
 def _more(value: str) -> str:
     """A line of a block."""
-    return _MARGIN + _BREAKS.sub(_INDENT, value)
+    return f"{_MARGIN}{_BREAKS.sub(_INDENT, value)}".rstrip(" ")
 
 
 def _process(process: EndedProcess) -> str:

@@ -473,3 +473,13 @@ class LeaveTests(RosterCase):
         self.roster.leave()
         self.assertTrue(all(self.place.log(frame).left for frame in frames))
         self.assertEqual(self.reports, [])
+
+    def test_just_over(self) -> None:
+        """A frame that has just ended, and that Cuebot knows of, leaves the next agent nothing."""
+        frame = self.launch()
+        self.end()
+        self.roster.settled(frame.key)
+        self.roster.leave()
+        self.place.clearing.flush()
+        self.assertEqual(self.place.left(), [])
+        self.assertEqual(self.place.reactor.getDelayedCalls(), [])

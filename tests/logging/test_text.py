@@ -113,6 +113,11 @@ class FooterTests(SynchronousTestCase):
         text = footer(FOOTER._replace(kill_message="x\nexitStatus        0"))
         self.assertEqual(text.count(b"\nexitStatus"), 1)
 
+    def test_line_break_at_the_end(self) -> None:
+        """A message that ends with a line break leaves an empty line, not one of blanks."""
+        text = footer(FOOTER._replace(kill_message="by hand\r\n"))
+        self.assertIn(b"\nkillMessage       by hand\n\nstartTime", text)
+
     def test_co_tenants(self) -> None:
         """A failure lists the 15 biggest and the frame itself, and marks who is over its limit."""
         tenants = [CoTenant(f"t{rss}", rss, 0) for rss in range(100, 120)]
