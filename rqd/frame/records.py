@@ -135,11 +135,15 @@ class FrameFiles:
             else:
                 _make_for(identity, self.script, text, 0o500)
             if spooled:
-                _make_for(identity, self.spool, b"", 0o600)
+                self.make_spool(identity)
         except OSError:
             with suppress(OSError):  # what can't be removed now goes with the frame
                 self.remove()
             raise
+
+    def make_spool(self, identity: Identity | None) -> None:
+        """As long as it is there the log is not whole. Raises OSError."""
+        _make_for(identity, self.spool, b"", 0o600)
 
     def _make(self, path: str, text: bytes, mode: int = 0o600) -> None:
         made = self._blanks.make(path, mode)

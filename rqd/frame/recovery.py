@@ -145,7 +145,10 @@ class Recovery:
                 return []
             recorded = self._recall(path, key)
             if recorded.report is None:
-                return [_Known(recorded, self._parse(recorded.request))]
+                known = _Known(recorded, self._parse(recorded.request))
+                if recorded.spooled and f"{key}.spool" not in names:
+                    self._make_spool(recorded)
+                return [known]
             self._was_reported(recorded, names)
         except (OSError, ValueError, Refused) as problem:
             leftovers.set_aside(path, problem)
@@ -159,6 +162,15 @@ class Recovery:
             self.log.warn("cutting a torn line path={path} bytes={n}", path=path, n=torn)
             os.truncate(path, len(text) - torn)
         return recorded
+
+    def _make_spool(self, recorded: Recorded) -> None:
+        """The agent died before it had: an agent after this one would take the log for whole."""
+        files = self._site.records.files(recorded.key)
+        self._site.disk.run(files.make_spool, recorded.identity).addErrback(
+            lambda failure: self.log.warn(
+                "a frame has no spool key={key} reason={why}", key=recorded.key, why=failure.value
+            )
+        )
 
     def _was_reported(self, recorded: Recorded, names: Container[str]) -> None:
         """Who forgets a frame begins with its spool; a log without that has a checkpoint."""

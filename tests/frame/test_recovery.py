@@ -396,6 +396,19 @@ class ReportedTests(RecoveryCase):
         self.place.clearing.flush()
         self.assertEqual(list((self.place.state / "frames").iterdir()), [])
 
+    def test_no_spool_yet(self) -> None:
+        """An agent may die before it has made one. The log is not whole for that."""
+        self.place = Place(self, StuckLogs())
+        self.earlier = Earlier(self.place.folder)
+        record = self.earlier.frame(chain=b"")
+        record.with_suffix(".spool").unlink()
+        self.recover()
+        self.place.reactor.advance(END_PATIENCE)
+        self.assertEqual(len(self.reports), 1)
+        self.place.logs.logs.clear()
+        self.recover()  # by the next agent
+        self.assertEqual(len(self.place.logs.logs), 1)
+
     def test_log_lacks_its_end(self) -> None:
         """One whose request makes no sense is reported all the same, and forgotten."""
         record = self.earlier.frame(report=b"report")
