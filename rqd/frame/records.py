@@ -37,6 +37,7 @@ from rqd.system.reservations import Reservation
 
 VERSION = 3
 _launches = count()
+_encode = json.JSONEncoder(default=asdict).encode
 #: The workers that all calls run in: those of the state folder, whatever happens to log folders.
 STATE = "state"
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
@@ -162,20 +163,15 @@ class FrameFiles:
 
     def write_report(self, report: bytes, footer: bytes) -> None:
         """Keep the completion until it is acknowledged, and what its log is to end with."""
-        self._add_line(
-            b'{"report": "%b", "footer": "%b"}\n' % (b64encode(report), b64encode(footer))
-        )
+        self._add({"report": _base64(report), "footer": _base64(footer)})
 
     def _add(self, content: dict[str, object]) -> None:
-        self._add_line(_line(content))
-
-    def _add_line(self, line: bytes) -> None:
         """Add a line; raises OSError, and then leaves no piece of it."""
         target = os.open(self.record, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             length = os.fstat(target).st_size
             try:
-                write_all(target, line)
+                write_all(target, _line(content))
             except OSError:
                 os.ftruncate(target, length)
                 raise
@@ -231,7 +227,7 @@ def _base64(text: bytes) -> str:
 
 
 def _line(content: dict[str, object]) -> bytes:
-    return json.dumps(content, default=asdict).encode() + b"\n"
+    return _encode(content).encode() + b"\n"
 
 
 def _make_for(owner: Identity | None, path: str, text: bytes, mode: int) -> None:

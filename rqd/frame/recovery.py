@@ -33,6 +33,7 @@ from rqd.system.identity import boot_id
 from rqd.system.usage import EMPTY_USAGE, FrameUsage
 
 _SUFFIX = ".record"
+_STAY = "old files stay"
 
 
 class _Known(NamedTuple):
@@ -129,9 +130,8 @@ class Recovery:
                 known += self._recall_or_not(path, name.removesuffix(_SUFFIX), names)
             elif not leftovers.is_known(name):
                 leftovers.set_aside(path, "it is no file of a frame's")
-        self._at_state(
-            leftovers.remove_orphans, self._site.records.folder, leftovers.orphans(names)
-        )
+        folder = self._site.records.folder
+        self._at_state(_STAY, leftovers.remove_orphans, folder, leftovers.orphans(names))
         return known
 
     def _recall_or_not(self, path: str, key: str, names: Container[str]) -> list[_Known]:
@@ -166,11 +166,7 @@ class Recovery:
     def _make_spool(self, recorded: Recorded) -> None:
         """The agent died before it had: an agent after this one would take the log for whole."""
         files = self._site.records.files(recorded.key)
-        self._site.disk.run(files.make_spool, recorded.identity).addErrback(
-            lambda failure: self.log.warn(
-                "a frame has no spool key={key} reason={why}", key=recorded.key, why=failure.value
-            )
-        )
+        self._at_state(f"{files.spool} is not made", files.make_spool, recorded.identity)
 
     def _was_reported(self, recorded: Recorded, names: Container[str]) -> None:
         """Who forgets a frame begins with its spool; a log without that has a checkpoint."""
@@ -264,12 +260,14 @@ class Recovery:
         self._strays.end(berths)
         keys = {each.recorded.key for each in known} | {each.key for each in self._reported}
         records = self._site.records
-        self._at_state(leftovers.remove_old, records.folder, records.scripts, keys)
+        self._at_state(_STAY, leftovers.remove_old, records.folder, records.scripts, keys)
 
-    def _at_state(self, function: Callable[..., object], *args: object) -> None:
-        """Nobody waits for it."""
+    def _at_state(self, trouble: str, function: Callable[..., object], *args: object) -> None:
+        """Nobody waits for it; ``trouble`` is said if it fails."""
         self._site.disk.run(function, *args).addErrback(
-            lambda failure: self.log.warn("old files stay reason={why}", why=failure.value)
+            lambda failure: self.log.warn(
+                "{trouble} reason={why}", trouble=trouble, why=failure.value
+            )
         )
 
     def _known(self, key: str) -> tuple[Recorded, FrameSpec] | None:

@@ -77,11 +77,7 @@ class Caller:
             del call  # hold nothing while idle
 
     def _wait_for(self, call: _Call) -> None:
-        outcome: bytes | Exception
-        try:
-            outcome = call.method(call.request, timeout=call.timeout)
-        except Exception as problem:
-            outcome = problem
+        outcome = _outcome(lambda: call.method(call.request, timeout=call.timeout))
         self._waits = False
         self._hand_over(call.ended, outcome)
 
@@ -98,9 +94,11 @@ class Caller:
     def _done(self, future: grpc.Future[bytes], call: _Call) -> None:
         """In grpcio's thread, or in the one that made it if it has failed already."""
         self._futures.discard(future)
-        outcome: bytes | Exception
-        try:
-            outcome = future.result()
-        except Exception as problem:
-            outcome = problem
-        self._hand_over(call.ended, outcome)
+        self._hand_over(call.ended, _outcome(future.result))
+
+
+def _outcome(answer: Callable[[], bytes]) -> bytes | Exception:
+    try:
+        return answer()
+    except Exception as problem:
+        return problem

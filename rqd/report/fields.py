@@ -19,12 +19,14 @@ def texts(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def int32(number: float) -> int:
-    if -(1 << 31) <= number < 1 << 31:
-        return int(number)
-    return (1 << 31) - 1 if number > 0 else -(1 << 31)
+    return _fitted(number, 1 << 31)
 
 
 def int64(number: float) -> int:
-    if -(1 << 63) <= number < 1 << 63:
+    return _fitted(number, 1 << 63)
+
+
+def _fitted(number: float, limit: int) -> int:
+    if -limit <= number < limit:
         return int(number)
-    return (1 << 63) - 1 if number > 0 else -(1 << 63)
+    return limit - 1 if number > 0 else -limit

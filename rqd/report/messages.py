@@ -89,21 +89,18 @@ def core_detail(counts: CoreCounts) -> report_pb2.CoreDetail:
 
 
 def running_frame(frame: FrameFacts) -> report_pb2.RunningFrameInfo:
-    """``resource_id`` is that of this launch: Cuebot drops what carries an earlier one.
-
-    What is of the request fits its field, as it came in one.
-    """
+    """``resource_id`` is that of this launch: Cuebot drops what carries an earlier one."""
     spec, usage = frame.spec, frame.usage
     info = report_pb2.RunningFrameInfo(
-        resource_id=spec.resource_id,
-        job_id=spec.job_id,
-        job_name=spec.job_name,
-        frame_id=spec.frame_id,
-        frame_name=spec.frame_name,
-        layer_id=spec.layer_id,
-        num_cores=spec.num_cores,
+        resource_id=text(spec.resource_id),
+        job_id=text(spec.job_id),
+        job_name=text(spec.job_name),
+        frame_id=text(spec.frame_id),
+        frame_name=text(spec.frame_name),
+        layer_id=text(spec.layer_id),
+        num_cores=int32(spec.num_cores),
         start_time=int64(round(frame.started_at * 1000)),
-        num_gpus=spec.num_gpus,
+        num_gpus=int32(spec.num_gpus),
         used_gpu_memory=int64(usage.gpu),
         max_used_gpu_memory=int64(usage.max_gpu),
         llu_time=int64(frame.last_output),

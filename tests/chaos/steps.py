@@ -51,8 +51,11 @@ def _half_of_text(descriptor: int, text: bytes) -> None:
     os.write(descriptor, text[: len(text) // 2])
 
 
-def _half_of_line(files: Any, line: bytes) -> None:
+def _half_of_line(files: Any, content: dict[str, object]) -> None:
     """A line that is added to a record."""
+    from rqd.frame.records import _line
+
+    line = _line(content)
     with open(files.record, "ab", buffering=0) as record:
         record.write(line[: len(line) // 2])
 
@@ -110,7 +113,7 @@ END = (
     Step("the footer is written", "rqd.logging.copier:Copier._add_footer"),
     Step("the files rest", "rqd.logging.copier:Copier._rest"),
     Step("the report is written", "rqd.frame.records:FrameFiles.write_report"),
-    Step("a line is added", "rqd.frame.records:FrameFiles._add_line", **_halved(_half_of_line)),
+    Step("a line is added", "rqd.frame.records:FrameFiles._add", **_halved(_half_of_line)),
     Step("the report is posted", "rqd.report.outbox:Outbox.post"),
     Step("the report is sent", "rqd.report.interface:ReportInterface.completion"),
     Step("Cuebot has taken it", "rqd.report.outbox:Outbox._was_taken"),

@@ -302,9 +302,8 @@ class TroubleTests(RosterCase):
         self.launch()
         self.assertEqual(self.reports, [])
 
-    def test_while_running(self) -> None:
-        """A frame that breaks while it runs is ended: nobody would hear of it any more."""
-        members = FakeMembers(11)
+    def breaks(self, members: FakeMembers) -> Frame:
+        """A frame with these processes, whose life breaks as it begins to run."""
 
         def broken() -> None:
             frame.members = members
@@ -315,6 +314,12 @@ class TroubleTests(RosterCase):
         frame.output.follow = broken  # type: ignore[method-assign]
         self.place.workers.release("state")
         self.place.turn()
+        return frame
+
+    def test_while_running(self) -> None:
+        """A frame that breaks while it runs is ended: nobody would hear of it any more."""
+        members = FakeMembers(11)
+        self.breaks(members)
         self.assertEqual(len(self.reports), 1)
         self.assertEqual(self.place.ledger.counts().booked, 0)
         self.assertEqual(members.alive, [])
@@ -334,16 +339,7 @@ class TroubleTests(RosterCase):
             "discard",
             lambda berth: given_up.append(berth) or discard(berth),
         )
-
-        def broken() -> None:
-            frame.members = members
-            raise ZeroDivisionError("a bug")
-
-        self.place.workers.hold("state")
-        frame = self.launch()
-        frame.output.follow = broken  # type: ignore[method-assign]
-        self.place.workers.release("state")
-        self.place.turn()
+        frame = self.breaks(members)
         self.place.rest()
         self.place.reactor.pump([1] * 10)
         self.assertEqual(members.alive, [])

@@ -194,6 +194,7 @@ class FrameTests(SynchronousTestCase):
         """A command line that is no Unicode doesn't lose the report."""
         odd = os.fsdecode(b"\xff\xfe")
         facts = frame_facts(
+            spec=frame_spec(job_name=odd),
             usage=usage(process_sample(cmdline=odd, name="\ud800")),
             attributes={"odd": odd},
         )
